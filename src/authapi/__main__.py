@@ -1,0 +1,5 @@
+"""`python -m authapi` is `authapi`."""
+
+from authapi.cli import main
+
+main()
