@@ -1,0 +1,169 @@
+"""Rate limits by name and key, counted in Redis without blocking the event loop, or here while Redis is away."""
+
+import time
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import ClassVar
+
+from limits import RateLimitItem, parse
+from limits.aio.storage import RedisStorage
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from limits.strategies import FixedWindowRateLimiter
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from authapi.core import metrics
+from authapi.core.counting import BoundedMemory
+from authapi.core.problems import Problem
+from authapi.core.redis import GuardedRedis, RedisDown
+from authapi.core.secrets import digest
+from authapi.core.settings import Misconfigured, Settings
+
+TIGHTER = 2
+"""While Redis is away each process counts alone, so it lets through this many times fewer."""
+
+
+class TooManyRequests(Problem):
+    code = "too_many_requests"
+    status = 429
+    title = "Too many requests. Wait, then try again."
+    action = "wait"
+    example: ClassVar = {"retry_after": 30}
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """`rate` as in "5/15 minutes". `quiet` ones are not told in headers before they bite, because their key is not the
+    asker's own or because they are far away; that also saves asking how much is left."""
+
+    name: str
+    rate: str
+    quiet: bool = False
+    all: ClassVar[dict[str, "Limit"]] = {}
+
+    def __post_init__(self) -> None:
+        if self.name in Limit.all:
+            raise ValueError(f"two limits are named {self.name}")
+        Limit.all[self.name] = self
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How much of a limit is left, and in how many seconds some of it comes back."""
+
+    name: str
+    amount: int
+    window: int
+    remaining: int
+    reset: int
+
+
+_standings: ContextVar[list[Standing] | None] = ContextVar("standings", default=None)
+
+
+class RateLimiter:
+    def __init__(self, settings: Settings, redis: GuardedRedis) -> None:
+        self._redis = redis
+        self._scale = settings.limits_scale
+        self._rates = settings.limits
+        self._items: dict[tuple[str, int], RateLimitItem] = {}
+        storage = RedisStorage(
+            "async+redis://",
+            implementation="redispy",
+            key_prefix="authapi:limit",
+            connection_pool=redis.pool,  # type: ignore[arg-type]  # passed on as it is
+        )
+        self._redis_window = SlidingWindowCounterRateLimiter(storage)
+        self._local_windows: dict[str, FixedWindowRateLimiter] = {}
+
+    def check(self) -> None:
+        """Raises Misconfigured where a setting names no limit or is no rate."""
+        for name, rate in self._rates.items():
+            if name not in Limit.all:
+                raise Misconfigured(
+                    f"AUTHAPI_LIMITS: there is no limit named {name}; there are {', '.join(sorted(Limit.all))}"
+                )
+            try:
+                parse(rate)
+            except ValueError:
+                raise Misconfigured(f"AUTHAPI_LIMITS: {name} must read like 5/15 minutes") from None
+
+    async def hit(self, *hits: tuple[Limit, str]) -> None:
+        """Counts one request against each limit and key in turn, up to one that is used up: TooManyRequests."""
+        for limit, key in hits:
+            self._tell(limit, *await self._shared(limit, key))
+
+    def hit_here(self, limit: Limit, key: str) -> None:
+        """The same, counted in this process only: no round trip."""
+        self._tell(limit, *self._local(limit, key))
+
+    def _tell(self, limit: Limit, allowed: bool, standing: Standing | None) -> None:
+        if standing is not None and (told := _standings.get()) is not None:
+            told.append(standing)
+        if not allowed:
+            metrics.LIMITED.labels(limit.name).inc()
+            raise TooManyRequests(retry_after=standing.reset if standing else None)
+
+    async def _shared(self, limit: Limit, key: str) -> tuple[bool, Standing | None]:
+        try:
+            return await self._redis.ask(lambda _: self._in_redis(limit, key))
+        except RedisDown:
+            return self._local(limit, key, TIGHTER)
+
+    async def _in_redis(self, limit: Limit, key: str) -> tuple[bool, Standing | None]:
+        item, hidden = self._item(limit), digest(key.encode()).hex()[:32]
+        if await self._redis_window.hit(item, limit.name, hidden):
+            if limit.quiet:
+                return True, None
+            return True, _standing(limit, item, *await self._redis_window.get_window_stats(item, limit.name, hidden))
+        reset, _ = await self._redis_window.get_window_stats(item, limit.name, hidden)
+        return False, _standing(limit, item, reset, 0)
+
+    def _local(self, limit: Limit, key: str, tighter: int = 1) -> tuple[bool, Standing | None]:
+        item = self._item(limit, tighter)
+        window = self._local_windows.get(limit.name)
+        if window is None:
+            window = self._local_windows[limit.name] = FixedWindowRateLimiter(BoundedMemory())
+        allowed = window.hit(item, key)
+        if allowed and limit.quiet:
+            return True, None
+        return allowed, _standing(limit, item, *window.get_window_stats(item, key))
+
+    def _item(self, limit: Limit, tighter: int = 1) -> RateLimitItem:
+        if (limit.name, tighter) not in self._items:
+            rate = parse(self._rates.get(limit.name, limit.rate))
+            amount = max(1, int(rate.amount * self._scale / tighter))
+            self._items[limit.name, tighter] = type(rate)(amount, rate.multiples)
+        return self._items[limit.name, tighter]
+
+
+def _standing(limit: Limit, item: RateLimitItem, reset: float, remaining: int) -> Standing:
+    return Standing(limit.name, item.amount, item.get_expiry(), remaining, max(1, round(reset - time.time())))
+
+
+class LimitHeaders:
+    """Tells the caller where they stand (draft-ietf-httpapi-ratelimit-headers-10, as structured fields)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        standings: list[Standing] = []
+        token = _standings.set(standings)
+
+        async def told(message: Message) -> None:
+            if standings and message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *_headers(standings)]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, told)
+        finally:
+            _standings.reset(token)
+
+
+def _headers(standings: list[Standing]) -> list[tuple[bytes, bytes]]:
+    policy = ", ".join(f'"{s.name}";q={s.amount};w={s.window}' for s in standings)
+    left = ", ".join(f'"{s.name}";r={s.remaining};t={s.reset}' for s in standings)
+    return [(b"ratelimit-policy", policy.encode()), (b"ratelimit", left.encode())]

@@ -1,0 +1,132 @@
+"""Logging: JSON lines, or readable ones at a terminal, from structlog, the standard library and uvicorn alike."""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+import structlog
+from structlog.processors import ExceptionRenderer, JSONRenderer, TimeStamper
+from structlog.stdlib import (
+    ExtraAdder,
+    PositionalArgumentsFormatter,
+    ProcessorFormatter,
+    add_log_level,
+    add_logger_name,
+)
+from structlog.tracebacks import ExceptionDictTransformer
+from structlog.typing import EventDict, Processor
+
+from authapi.core.redaction import REDACTED, clean, is_secret, redact
+from authapi.core.settings import Settings
+
+CHATTY = ("alembic", "sqlalchemy", "httpx", "httpcore", "asyncio", "opentelemetry", "urllib3")
+"""At INFO or DEBUG these show URLs, parameters or rows."""
+
+ACCESS = "authapi.access"
+
+_LINE = json.JSONEncoder(separators=(",", ":"))
+_VISIBLE = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))} | {0x2028: "\\u2028", 0x2029: "\\u2029"}
+_LINES = {code: text for code, text in _VISIBLE.items() if code not in (9, 10)}
+
+
+def configure(settings: Settings, stream: TextIO | None = None) -> None:
+    """Takes over the root logger and uvicorn's, which must run with `log_config=None`. May be called again."""
+    stream = stream or sys.stdout
+    readable = settings.env == "development" and stream.isatty()
+    start: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        add_logger_name,
+        add_log_level,
+        TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *start,
+            PositionalArgumentsFormatter(),
+            ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        ProcessorFormatter(processors=_readable() if readable else _json(), foreign_pre_chain=[*start, ExtraAdder()])
+    )
+    _route(handler, settings)
+    if not readable:
+        short = logging.StreamHandler(stream)
+        short.setFormatter(AccessLines())
+        requests = logging.getLogger(ACCESS)
+        requests.handlers, requests.propagate = [short], False
+    logging.raiseExceptions = settings.env == "development"  # what it prints of its own faults has the arguments in it
+    logging.captureWarnings(True)
+    logging.logProcesses = logging.logThreads = logging.logMultiprocessing = (
+        False  # never shown, and one costs a syscall
+    )
+
+
+class AccessLines(logging.Formatter):
+    """The line of a request, by a short way: one is written for each, and its values are chosen by this code, but for
+    the id, which has been checked. The other records take the long way, where secrets are looked for."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "event": "request",
+            **structlog.contextvars.get_contextvars(),
+            "logger": record.name,
+            "level": "info",
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            **record.args,  # type: ignore[dict-item]  # a mapping, by the one caller there is
+        }
+        return _LINE.encode(line)
+
+
+def _route(handler: logging.Handler, settings: Settings) -> None:
+    level = settings.log_level.upper()
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel("INFO" if level == "DEBUG" else level)
+    logging.getLogger("authapi").setLevel(level)
+    for name in CHATTY:
+        logging.getLogger(name).setLevel("ERROR" if level == "ERROR" else "WARNING")
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.asgi"):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [], True
+        logger.setLevel(logging.NOTSET)  # whoever made a uvicorn.Config before may have set one
+    access = logging.getLogger("uvicorn.access")
+    access.handlers, access.propagate = [], False
+
+
+def _json() -> list[Processor]:
+    exceptions = ExceptionRenderer(ExceptionDictTransformer(show_locals=False, use_rich=False))
+    renderer = JSONRenderer(serializer=json.dumps, separators=(",", ":"))
+    return [ProcessorFormatter.remove_processors_meta, exceptions, _redact, renderer]
+
+
+def _readable() -> list[Processor]:
+    renderer = structlog.dev.ConsoleRenderer(colors=True, exception_formatter=structlog.dev.plain_traceback)
+    return [ProcessorFormatter.remove_processors_meta, ExceptionRenderer(), _redact, _make_visible, renderer]
+
+
+def _redact(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    event.pop("color_message", None)  # uvicorn's, the same again
+    return {name: REDACTED if is_secret(name) else redact(value) for name, value in event.items()}
+
+
+def _make_visible(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """Control characters as text, so that a value can neither start a line nor steer the terminal."""
+    return {name: _visible(name, value) for name, value in event.items()}
+
+
+def _visible(name: str, value: object) -> object:
+    if isinstance(value, str):
+        return _indent(value.translate(_LINES)) if name == "exception" else value.translate(_VISIBLE)
+    return value if isinstance(value, int | float | None) else clean(repr(value)).translate(_VISIBLE)
+
+
+def _indent(text: str) -> str:
+    return "\n".join(f"  | {line}" for line in text.splitlines())
