@@ -1,0 +1,78 @@
+"""Postgres by the driver itself, for the few statements that are run all the time and are transactions of their own.
+
+SQLAlchemy stays the way to the database. Around one statement it costs more than the statement does; the driver's own
+pool asks the server to reset each connection it gets back, and sets four timers around each loan, where a statement
+that leaves nothing behind needs neither. `docs/PERFORMANCE.md` has the figures.
+"""
+
+import asyncio
+from typing import Any
+
+import asyncpg
+
+from authapi.core import db
+from authapi.core.settings import Settings
+
+
+class Found(asyncpg.Record):
+    """A row whose columns are attributes, as SQLAlchemy's are."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+class Driver:
+    """At most `size` connections, made when they are needed, the last used first. What it returns is committed."""
+
+    def __init__(self, settings: Settings, *, size: int) -> None:
+        self._dsn = settings.database_url.replace("+asyncpg", "", 1)
+        self._options = db.connection_options(settings)
+        self._idle: list[asyncpg.Connection[Found]] = []
+        self._permits = asyncio.Semaphore(size)
+
+    async def row(self, statement: str, *arguments: Any) -> Any:
+        """The one row of a statement, or None. Raises what `db.is_unavailable` knows."""
+        if self._permits.locked():
+            await asyncio.wait_for(self._permits.acquire(), db.POOL_TIMEOUT)
+        else:
+            await self._permits.acquire()
+        connection = None
+        try:
+            connection = await self._connection()
+            row = await connection.fetchrow(statement, *arguments)
+        except asyncpg.PostgresError as error:
+            if connection is not None and isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+                connection.terminate()  # it was demoted; the next connection may find its successor
+            self._give_back(connection)
+            raise
+        except BaseException:  # cancelled or cut off: nobody knows what it would answer next
+            if connection is not None:
+                connection.terminate()
+            raise
+        else:
+            self._give_back(connection)
+            return row
+        finally:
+            self._permits.release()
+
+    async def _connection(self) -> "asyncpg.Connection[Found]":
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_closed():
+                return connection
+        return await asyncpg.connect(self._dsn, record_class=Found, **self._options)
+
+    def _give_back(self, connection: "asyncpg.Connection[Found] | None") -> None:
+        if connection is not None and not connection.is_closed():
+            self._idle.append(connection)
+
+    async def close(self) -> None:
+        while self._idle:
+            connection = self._idle.pop()
+            try:
+                await connection.close(timeout=db.CONNECT_TIMEOUT)
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+                connection.terminate()

@@ -1,0 +1,197 @@
+"""Argon2id in a few threads beside the event loop, with a queue that refuses what it cannot serve soon."""
+
+import logging
+import os
+import threading
+import time
+import unicodedata
+from asyncio import wrap_future
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
+
+from argon2 import PasswordHasher
+from argon2.exceptions import HashingError, VerificationError, VerifyMismatchError
+from argon2.low_level import error_to_str
+
+from authapi.core import metrics
+from authapi.core.problems import Problem, Unavailable
+from authapi.core.secrets import SystemRandom
+from authapi.core.settings import Settings
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+LONGEST_WAIT = 2.0
+"""Seconds somebody may wait for a hash, their own included; who would wait longer is told so at once."""
+
+FIRST_GUESS = 0.05
+"""Seconds one hash is taken to need until the first has been measured."""
+
+SMOOTHING = 0.1
+"""The weight of one measurement in the moving estimate."""
+
+OUTLIER = 2.0
+"""A measurement counts for at most so many times the estimate: one of them raises it by a tenth, whatever it was."""
+
+LONGEST_NORMALISED = 4096
+"""Characters. To normalise a run of combining marks is quadratic and holds the GIL: 17 ms for these, 4 s for 64 Ki."""
+
+OUT_OF_MEMORY = error_to_str(-22)
+
+log = logging.getLogger(__name__)
+
+
+class Busy(Problem):
+    code = "busy"
+    status = 503
+    title = "Too many sign-ins at once. Try again in a moment."
+    action = "retry"
+
+    def __init__(self, detail: str | None = None, *, retry_after: float = LONGEST_WAIT, **extra: Any) -> None:
+        super().__init__(detail, retry_after=retry_after, **extra)
+
+
+def normalised(password: str) -> str:
+    """NFC, and nothing else is ever changed (OWASP ASVS 6.2.8, NIST SP 800-63B §3.1.1.2).
+
+    What is far longer than any password may be comes back as it is: it matches nothing that was ever set.
+    """
+    return password if len(password) > LONGEST_NORMALISED else unicodedata.normalize("NFC", password)
+
+
+def size(password: str) -> int:
+    """Bytes of UTF-8, the unit of every limit on passwords."""
+    return len(_encoded(password))
+
+
+class Hasher:
+    """As many hashes at once as there are threads. More threads than cores make every hash slower."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._argon2 = PasswordHasher(
+            time_cost=settings.argon2_time, memory_cost=settings.argon2_memory, parallelism=settings.argon2_lanes
+        )
+        self._threads = settings.hash_threads or _cores()
+        self._pool = ThreadPoolExecutor(self._threads, "hash")
+        self._lock = threading.Lock()
+        self._waiting = 0
+        self._estimate: float | None = None
+        self._dummy: Future[str] = self._pool.submit(self._hash, SystemRandom().token())
+
+    @property
+    def waiting(self) -> int:
+        """Work that is queued or being done. Ends with the work, not with the caller who no longer wants it."""
+        return self._waiting
+
+    @property
+    def estimate(self) -> float:
+        """Seconds that one hash takes, lately."""
+        return FIRST_GUESS if self._estimate is None else self._estimate
+
+    def admit(self) -> None:
+        """Raises Busy if a hash asked for now would take too long; so a use case may ask before it does anything.
+
+        Whoever finds a free thread is let in, whatever the estimate says, or a wrong one could never be put right.
+        """
+        wait = (self._waiting + 1) * self.estimate / self._threads
+        if self._waiting >= self._threads and wait > LONGEST_WAIT:
+            raise Busy(retry_after=wait)
+
+    async def hash(self, password: str) -> str:
+        """An encoded hash (PHC string) of the normalised password. Raises Busy, before any work; Unavailable."""
+        return await self.run(self._hash, password)
+
+    async def verify(self, hashed: str | None, password: str) -> bool:
+        """Whether it is the password. None, for a person who is not known, costs the same and is False.
+
+        Raises Busy, before any work; Unavailable. A stored hash that cannot be read is logged and is False.
+        """
+        return await self.run(self._verify, hashed, password)
+
+    def needs_rehash(self, hashed: str) -> bool:
+        """Whether it was made with other parameters than today's (OWASP ASVS 11.2.2)."""
+        try:
+            return self._argon2.check_needs_rehash(hashed)
+        except ValueError:
+            return True
+
+    async def run(self, func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Some other heavy work, in the same threads and the same queue. Raises Busy, before any work.
+
+        Keeps the loop free only as far as `func` releases the GIL.
+        """
+        self.admit()
+        self._count(+1)
+        try:
+            future = self._pool.submit(copy_context().run, partial(func, *args, **kwargs))
+        except BaseException:
+            self._count(-1)
+            raise
+        future.add_done_callback(lambda _: self._count(-1))
+        return await wrap_future(future)
+
+    def close(self) -> None:
+        """Drops what is queued. Hashes under way finish, but nothing waits for them here."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _hash(self, password: str) -> str:
+        secret = _encoded(normalised(password))
+        start = time.perf_counter()
+        try:
+            hashed = self._argon2.hash(secret)
+        except HashingError as error:
+            raise _unavailable(error) from None
+        self._measured(time.perf_counter() - start)
+        return hashed
+
+    def _verify(self, hashed: str | None, password: str) -> bool:
+        secret = _encoded(normalised(password))
+        if hashed is not None:
+            try:
+                return self._matches(hashed, secret)
+            except (VerificationError, ValueError) as error:
+                if str(error) == OUT_OF_MEMORY:
+                    raise _unavailable(error) from None
+                log.error("a stored password hash cannot be read", extra={"error": type(error).__name__})
+        # The dummy was queued before anything else, so it never waits for the thread that waits for it.
+        self._matches(self._dummy.result(), secret)
+        return False
+
+    def _matches(self, hashed: str, secret: bytes) -> bool:
+        start = time.perf_counter()
+        try:
+            matches: bool = self._argon2.verify(hashed, secret)
+        except VerifyMismatchError:
+            matches = False
+        self._measured(time.perf_counter() - start)
+        return matches
+
+    def _measured(self, seconds: float) -> None:
+        with self._lock:
+            if self._estimate is None:
+                self._estimate = seconds
+            else:
+                self._estimate += SMOOTHING * (min(seconds, OUTLIER * self._estimate) - self._estimate)
+
+    def _count(self, change: int) -> None:
+        with self._lock:
+            self._waiting += change
+        metrics.HASH_QUEUE.inc(change)
+
+
+def _encoded(password: str) -> bytes:
+    """A lone surrogate, which UTF-8 refuses, is a fault of the request and none of ours: it must not raise here."""
+    return password.encode("utf-8", "surrogatepass")
+
+
+def _unavailable(error: Exception) -> Unavailable:
+    log.error("a password cannot be hashed", extra={"error": str(error)})
+    return Unavailable()
+
+
+def _cores() -> int:
+    """The cores this process may use, which in a container are fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
