@@ -1,0 +1,101 @@
+"""Addresses and names: what is accepted, and which spellings of an address are one and the same."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from email_validator import EmailNotValidError, validate_email
+
+LONGEST_ADDRESS = 254
+"""Bytes of UTF-8 (RFC 5321 §4.5.3.1.3 with erratum 1690 of RFC 3696)."""
+
+LONGEST_NAME = 100
+
+NOT_AN_ADDRESS = "Enter an e-mail address at a public domain, like ada@example.com."
+TOO_LONG_ADDRESS = f"An e-mail address has at most {LONGEST_ADDRESS} bytes."
+WRONG_AT = "Type the @ of the e-mail address as a plain @ (U+0040)."
+SIZE_OF_NAME = f"A name has 1 to {LONGEST_NAME} characters."
+UNPRINTABLE_NAME = "A name cannot have line breaks or invisible characters."
+LINK_IN_NAME = "A name cannot have < or > or a link."
+NO_LETTER_IN_NAME = "A name needs at least one letter."
+
+LINK = re.compile(r"[<>]|://|\bwww\.", re.IGNORECASE)
+JOINERS = "\u200c\u200d"
+"""Zero-width, and yet part of the spelling in Persian and in the scripts of India."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """`display` is where mail goes and what people see. `key` is unique: one mailbox, one key.
+
+    Look up by `key`, but send to the `display` that is stored, never to what was typed just now.
+    """
+
+    display: str
+    key: str
+
+
+def parse_address(text: str) -> Address:
+    """Raises ValueError, with a message for people in which nothing of the text is repeated. Asks no DNS.
+
+    The local part is NFKC (UTS #39 §3.3); in the key it is also case-folded, one character to one. So dots and
+    `+tags` stay, since they may be other mailboxes, and so do `ß` and `ss`, and the Turkish i's with and without a dot.
+    The key has the domain as lower-case A-labels (IDNA 2008, UTS #46 non-transitional): `ß` stays there too.
+    """
+    text = text.strip(" \t\r\n\u00a0")
+    if len(text) > LONGEST_ADDRESS:
+        raise ValueError(TOO_LONG_ADDRESS)
+    if any(at in text for at in "\uff20\ufe6b"):
+        raise ValueError(WRONG_AT)
+    local, _, domain = text.rpartition("@")
+    try:
+        valid = validate_email(
+            f"{unicodedata.normalize('NFKC', local)}@{domain}",
+            check_deliverability=False,
+            allow_smtputf8=True,
+            allow_quoted_local=False,
+            allow_domain_literal=False,
+            allow_display_name=False,
+            strict=True,
+        )
+    except (EmailNotValidError, UnicodeError):
+        raise ValueError(NOT_AN_ADDRESS) from None
+    address = Address(valid.normalized, f"{_folded(valid.local_part)}@{valid.ascii_domain.lower()}")
+    if max(len(address.display.encode()), len(address.key.encode())) > LONGEST_ADDRESS:
+        raise ValueError(TOO_LONG_ADDRESS)
+    return address
+
+
+def _folded(local: str) -> str:
+    """Simple case folding (Unicode §5.18): full folding would turn `ß` to `ss`, which is somebody else's mailbox."""
+    simple = "".join(_fold(character) for character in local)
+    return unicodedata.normalize("NFKC", simple)
+
+
+def _fold(character: str) -> str:
+    full = character.casefold()
+    return full if len(full) == 1 else character.lower()
+
+
+def display_name(text: str) -> str:
+    """A first or last name, trimmed and NFC. Raises ValueError with a message for people.
+
+    Names end up in mails and on other people's pages, so nothing passes that forges lines, direction, tags or links.
+    """
+    if len(text) > 4 * LONGEST_NAME:
+        raise ValueError(SIZE_OF_NAME)
+    name = unicodedata.normalize("NFC", text.strip())
+    if not 1 <= len(name) <= LONGEST_NAME:
+        raise ValueError(SIZE_OF_NAME)
+    if any(_is_unprintable(character) for character in name):
+        raise ValueError(UNPRINTABLE_NAME)
+    if LINK.search(unicodedata.normalize("NFKC", name)):
+        raise ValueError(LINK_IN_NAME)
+    if not any(character.isalpha() for character in name):
+        raise ValueError(NO_LETTER_IN_NAME)
+    return name
+
+
+def _is_unprintable(character: str) -> bool:
+    """Control, format (bidirectional overrides among them), surrogate, private, unassigned, line and paragraph ends."""
+    return character not in JOINERS and unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
