@@ -1,0 +1,32 @@
+"""Sessions looked at: the one that asks, and all of a person's."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from authapi.core.context import Context
+from authapi.core.http import Caller
+from authapi.sessions import denylist, store
+from authapi.sessions.errors import SessionEnded, ended_as
+from authapi.sessions.models import Session
+
+OVER = ("expired_or_disabled", None)
+
+
+async def current(ctx: Context, caller: Caller) -> Any:
+    """The row of `store.view`, in one statement that is also the proof that the session still stands.
+
+    Raises SessionEnded where it is over or the person is disabled.
+    """
+    row = await store.view(ctx.driver, ctx.clock, caller.session_id)
+    if row is None:
+        raise SessionEnded(**ended_as(*(await denylist.truth(ctx, caller.session_id) or OVER)))
+    return row
+
+
+async def live(ctx: Context, caller: Caller) -> Sequence[Session]:
+    """Raises SessionEnded where the caller's own is not among them."""
+    async with ctx.db() as tx:
+        sessions = await store.live(tx, ctx.clock, caller.user_id)
+    if not any(session.id == caller.session_id for session in sessions):
+        raise SessionEnded(**ended_as(*OVER))
+    return sessions
