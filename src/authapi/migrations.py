@@ -1,0 +1,115 @@
+"""Brings the database's schema to a revision, from the repository or from an installed package."""
+
+import asyncio
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import Script, ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+CONNECT_TIMEOUT = 10.0
+
+Told: TypeAlias = Callable[[str], None]
+"""Is given the name of each revision that was applied or taken back, just before the commit."""
+
+
+class CannotMigrate(Exception):
+    """There is no such revision here, or the database has one from newer code. The message is one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    revision: str
+    deed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """`pending` are the steps from `current` to `head`. `is_ahead`: the database's revision is unknown to this code."""
+
+    current: str | None
+    head: str
+    pending: tuple[Step, ...]
+    is_ahead: bool = False
+
+
+def up(url: str, revision: str = "head", *, told: Told | None = None) -> None:
+    """Several may start at once: one runs the migrations, the others wait for it. Not to be called on an event loop.
+
+    Raises CannotMigrate, and what the database raises.
+    """
+    _run(command.upgrade, url, revision, told)
+
+
+def down(url: str, revision: str, *, told: Told | None = None) -> None:
+    """Takes back every step after `revision`: its name, `base`, or `-1` for the last one. Data in it are lost."""
+    _run(command.downgrade, url, revision, told)
+
+
+def status(url: str) -> Status:
+    """Where the database is. Not to be called on an event loop. Raises what the database raises."""
+    return asyncio.run(_status(url))
+
+
+async def status_of(engine: AsyncEngine) -> Status:
+    async with engine.connect() as connection:
+        return await _read(connection)
+
+
+def folder() -> Path:
+    """The migrations of the repository where this is one, else those that the package carries."""
+    package = Path(__file__).resolve().parent
+    repository = package.parent.parent / "migrations"
+    is_repository = package.parent.name == "src" and (repository / "env.py").is_file()
+    return repository if is_repository else package / "_migrations"
+
+
+def _run(deed: Callable[[Config, str], None], url: str, revision: str, told: Told | None) -> None:
+    config = _config()
+    config.attributes.update(url=url, told=told)
+    try:
+        deed(config, revision)
+    except CommandError as error:
+        raise CannotMigrate(f"{str(error).rstrip('.')}.") from error
+
+
+async def _status(url: str) -> Status:
+    engine = create_async_engine(url, poolclass=NullPool, connect_args={"timeout": CONNECT_TIMEOUT})
+    try:
+        return await status_of(engine)
+    finally:
+        await engine.dispose()
+
+
+async def _read(connection: AsyncConnection) -> Status:
+    current = await connection.run_sync(_current)
+    steps = [Step(script.revision, script.doc or "") for script in reversed(_scripts(_config()))]
+    names = [step.revision for step in steps]
+    if current is not None and current not in names:
+        return Status(current, names[-1], (), is_ahead=True)
+    done = names.index(current) + 1 if current else 0
+    return Status(current, names[-1], tuple(steps[done:]))
+
+
+def _current(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _scripts(config: Config) -> list[Script]:
+    """The newest first."""
+    return list(ScriptDirectory.from_config(config).walk_revisions())
+
+
+def _config() -> Config:
+    config = Config(stdout=io.StringIO(), attributes={})
+    config.set_main_option("script_location", str(folder()).replace("%", "%%"))
+    return config
