@@ -1,0 +1,163 @@
+"""The worker: what is done at set times, each time by one of all workers."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+from pgqueuer.applications import PgQueuer
+from pgqueuer.db import AsyncpgDriver
+
+from authapi.core import db, queue
+from authapi.core.context import Context
+from authapi.sessions import jobs, pulse
+
+CONNECT_TIMEOUT = 5.0
+ANSWER_TIMEOUT = 10.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 15.0
+STEADY = 60.0
+"""Seconds of work after which the next failure counts as a first one."""
+
+GRACE = 15.0
+"""Seconds that jobs under way may still take when the worker shall stop; then they are broken off."""
+
+log = logging.getLogger(__name__)
+
+
+class Lost(Exception):
+    """The connection to Postgres has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """`schedule` is a cron line in UTC. `run` must be idempotent: where a worker dies, another one runs it again."""
+
+    name: str
+    schedule: str
+    run: Callable[[Context], Awaitable[None]]
+
+
+JOBS = (
+    Job("sessions.purge", "*/10 * * * *", jobs.purge),
+    Job("keys.maintain", "* * * * *", jobs.maintain_keys),
+)
+
+
+async def run(ctx: Context) -> None:
+    """Works until SIGTERM or SIGINT, through restarts of Postgres. Raises what the database raises at the start."""
+    stop = asyncio.Event()
+    with _signals(stop):
+        async with pulse.beating(ctx):
+            log.info("the worker has started", extra={"jobs": [job.name for job in JOBS]})
+            await _keep_working(ctx, stop)
+            log.info("the worker has stopped")
+
+
+async def _keep_working(ctx: Context, stop: asyncio.Event) -> None:
+    now = asyncio.get_running_loop().time
+    pause = FIRST_PAUSE
+    while not stop.is_set():
+        began = now()
+        try:
+            await _work(ctx, stop)
+        except Exception as error:
+            pause = FIRST_PAUSE if now() - began > STEADY else min(pause * 2, LONGEST_PAUSE)
+            _tell(error, "the worker has no database and tries again", seconds=pause)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), pause * (1 + ctx.random.fraction()))
+
+
+async def _work(ctx: Context, stop: asyncio.Event) -> None:
+    """On one connection, until it ends (raises Lost, or what pgqueuer raises) or the worker shall stop."""
+    connection = await _connect(ctx)
+    lost = asyncio.Event()
+    connection.add_termination_listener(lambda _: lost.set())
+    driver = AsyncpgDriver(connection)
+    worker = PgQueuer(driver, queue.NAMES.channel, queries=queue.queries(driver))
+    _enlist(worker, ctx)
+    working = asyncio.create_task(worker.run(shutdown_on_listener_failure=True))
+    waiting = [asyncio.create_task(event.wait()) for event in (stop, lost)]
+    try:
+        await asyncio.wait({working, *waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done() and not lost.is_set():
+            worker.shutdown.set()
+            await asyncio.wait({working}, timeout=GRACE)
+        if working.done():
+            working.result()
+    finally:
+        for task in waiting:
+            task.cancel()
+        await _end(working)
+        connection.terminate()
+    if not stop.is_set():
+        raise Lost()
+
+
+def _enlist(worker: PgQueuer, ctx: Context) -> None:
+    """What the worker does. A queue is one more line: `worker.entrypoint(name)(function)`."""
+    for job in JOBS:
+        worker.schedule(job.name, job.schedule, accepts_context=False)(_performer(ctx, job))
+
+
+def _performer(ctx: Context, job: Job) -> Callable[[Any], Awaitable[None]]:
+    now = asyncio.get_running_loop().time
+
+    async def perform(_: Any) -> None:
+        began = now()
+        try:
+            await job.run(ctx)
+        except Exception as error:
+            _tell(error, "a job failed and is tried again at its next time", job=job.name)
+        else:
+            log.debug("a job is done", extra={"job": job.name, "seconds": round(now() - began, 3)})
+
+    return perform
+
+
+async def _connect(ctx: Context) -> "asyncpg.Connection[asyncpg.Record]":
+    """Of its own, with the arguments that the engine would use, but patience for a busy server."""
+    _, given = ctx.single.dialect.create_connect_args(ctx.single.url)
+    arguments: dict[str, Any] = {**given, "timeout": CONNECT_TIMEOUT, "command_timeout": ANSWER_TIMEOUT}
+    for meant_for_the_engine in ("prepared_statement_cache_size", "prepared_statement_name_func"):
+        arguments.pop(meant_for_the_engine, None)
+    if ctx.settings.prepared_statements:
+        arguments["server_settings"] = {"application_name": "authapi worker"}
+    else:
+        arguments["statement_cache_size"] = 0
+    return await asyncpg.connect(**arguments)
+
+
+async def _end(task: "asyncio.Task[None]") -> None:
+    """Twice, because pgqueuer answers the first time by waiting for its jobs."""
+    for _ in range(2):
+        task.cancel()
+        await asyncio.wait({task}, timeout=1)
+    if task.done() and not task.cancelled():
+        task.exception()
+
+
+def _tell(error: Exception, message: str, **more: object) -> None:
+    """What will pass in a line, what is wrong with its traceback."""
+    if isinstance(error, Lost | asyncpg.PostgresConnectionError) or db.is_unavailable(error):
+        log.warning(message, extra={"error": type(error).__name__, **more})
+    else:
+        log.error(message, exc_info=error, extra=more)
+
+
+@contextmanager
+def _signals(stop: asyncio.Event) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    with suppress(NotImplementedError):  # Windows
+        for number in numbers:
+            loop.add_signal_handler(number, stop.set)
+    try:
+        yield
+    finally:
+        with suppress(NotImplementedError):  # Windows, as above
+            for number in numbers:
+                loop.remove_signal_handler(number)
