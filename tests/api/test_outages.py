@@ -1,0 +1,113 @@
+"""A part fails: what still works, and what nobody may mistake for bad credentials."""
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from authapi.app import create_app
+from authapi.core.context import Context, build
+from authapi.core.redis import GuardedRedis, RedisDown
+from authapi.core.secrets import SystemRandom
+from authapi.core.settings import Settings
+from tests.conftest import Instance
+from tests.support.people import ADA, BOB, PREFIX, Person, bearer
+
+NOWHERE = "127.0.0.1:1"
+
+
+@pytest.fixture
+async def severed(instance: Instance, settings: Settings) -> AsyncIterator[Instance]:
+    """An instance that has lost Postgres after it had started."""
+    ctx, _ = instance
+    cut = build(settings.model_copy(update={"database_url": f"postgresql+asyncpg://authapi@{NOWHERE}/authapi"}))
+    cut.keyring.replace(ctx.keyring.keys(), current=ctx.keyring.current)
+    cut.heard.epoch = ctx.heard.epoch
+    transport = httpx.ASGITransport(create_app(cut))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        yield cut, client
+    await cut.close()
+
+
+async def test_without_postgres_nothing_looks_like_bad_credentials(ada: Person, severed: Instance) -> None:
+    _, api = severed
+    token = {"refresh_token": ada.refresh_token}
+    replies = [
+        await api.post(f"{PREFIX}/signup", json=BOB),
+        await api.post(f"{PREFIX}/login", json=ADA),
+        await api.post(f"{PREFIX}/refresh", json=token),
+        await api.post(f"{PREFIX}/logout", json=token),
+        await api.get(f"{PREFIX}/session", headers=bearer(ada.access_token)),
+        await api.get(f"{PREFIX}/sessions", headers=bearer(ada.access_token)),
+        await api.delete(f"{PREFIX}/sessions/{ada.session_id}", headers=bearer(ada.access_token)),
+    ]
+    for reply in replies:
+        assert (reply.status_code, reply.json()["code"], reply.json()["action"]) == (503, "unavailable", "retry")
+        assert int(reply.headers["retry-after"]) >= 1
+    assert (await ada.refresh()).status_code == 200  # through an instance that still has it
+
+
+async def test_without_postgres_no_password_is_hashed(severed: Instance) -> None:
+    ctx, api = severed
+    await ctx.hasher.verify(None, "waits for the dummy's own hash, and measures")
+    before = ctx.hasher.estimate  # moves with every hash
+    for path, body in (("/login", ADA), ("/signup", BOB)):
+        assert (await api.post(f"{PREFIX}{path}", json=body)).status_code == 503
+    assert ctx.hasher.estimate == before
+
+
+async def test_without_postgres_the_keys_and_the_process_are_still_there(severed: Instance) -> None:
+    _, api = severed
+    assert (await api.get("/health/live")).status_code == 200
+    assert len((await api.get("/.well-known/jwks.json")).json()["keys"]) == 2
+    ready = await api.get("/health/ready")
+    assert (ready.status_code, ready.json()["mode"], ready.json()["parts"]["postgres"]) == (503, "down", "unreachable")
+
+
+async def test_without_redis_everything_works_and_says_so(settings: Settings, ada: Person, ctx: Context) -> None:
+    alone = build(settings.model_copy(update={"redis_url": f"redis://{NOWHERE}/0", "limits_scale": 1}))
+    alone.keyring.replace(ctx.keyring.keys(), current=ctx.keyring.current)
+    transport = httpx.ASGITransport(create_app(alone))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as api:
+        assert (await api.post(f"{PREFIX}/login", json=ADA)).status_code == 200
+        assert (await ada.refresh(at=api)).status_code == 200
+        assert (await ada.session(at=api)).status_code == 200
+        ready = (await api.get("/health/ready")).json()
+        assert (ready["mode"], ready["parts"]["redis"]) == ("degraded", "unreachable")
+        wrong = ADA | {"password": "not this one"}
+        statuses = [(await api.post(f"{PREFIX}/login", json=wrong)).status_code for _ in range(5)]
+    assert statuses == [401] * 4 + [429]  # half as many as with Redis: each instance counts alone
+    await alone.close()
+
+
+async def test_a_frozen_redis_costs_three_short_waits_and_then_none() -> None:
+    with socket.socket() as frozen:
+        frozen.bind(("127.0.0.1", 0))
+        frozen.listen()
+        redis = GuardedRedis(f"redis://127.0.0.1:{frozen.getsockname()[1]}/0", SystemRandom())
+        start = time.monotonic()
+        for _ in range(50):
+            with pytest.raises(RedisDown):
+                await redis.ask(lambda client: client.get("key"))
+        assert redis.is_open
+        assert time.monotonic() - start < 2
+        await redis.close()
+
+
+async def test_the_event_loop_goes_on_while_redis_is_frozen() -> None:
+    with socket.socket() as frozen:
+        frozen.bind(("127.0.0.1", 0))
+        frozen.listen()
+        redis = GuardedRedis(f"redis://127.0.0.1:{frozen.getsockname()[1]}/0", SystemRandom())
+        question = asyncio.ensure_future(redis.ask(lambda client: client.get("key")))
+        turns = 0
+        while not question.done():
+            await asyncio.sleep(0)
+            turns += 1
+        with pytest.raises(RedisDown):
+            await question
+        assert turns > 100
+        await redis.close()

@@ -1,0 +1,61 @@
+"""One token, many at once, over two processes."""
+
+import asyncio
+
+from sqlalchemy import text
+
+from authapi.core.context import open_context
+from tests.races.conftest import Site
+from tests.support.people import PREFIX, log_in, sign_up
+
+
+async def test_of_a_hundred_simultaneous_refreshes_one_rotates_and_all_get_its_successor(
+    site: Site,
+) -> None:
+    ada = await sign_up(site.a)
+    body = {"refresh_token": ada.refresh_token}
+    sides = [site.a, site.b]
+    replies = await asyncio.gather(*(sides[i % 2].post(f"{PREFIX}/refresh", json=body) for i in range(100)))
+    assert [reply.status_code for reply in replies] == [200] * 100
+    assert len({reply.json()["refresh_token"] for reply in replies}) == 1
+    assert sorted(reply.json()["rotation"] for reply in replies) == ["replayed"] * 99 + ["rotated"]
+    async with open_context(site.settings) as ctx, ctx.db() as tx:
+        assert (await tx.execute(text("SELECT generation FROM sessions"))).scalars().all() == [1]
+    ada.tokens = replies[0].json()
+    assert (await ada.refresh(at=site.b)).json()["rotation"] == "rotated"
+
+
+async def test_after_an_acknowledged_logout_no_refresh_in_flight_succeeds(site: Site) -> None:
+    await sign_up(site.a)
+    for _ in range(10):
+        ada = await log_in(site.a)
+
+        async def go_on(ada: object = ada) -> None:
+            token = ada.refresh_token  # type: ignore[attr-defined]
+            for i in range(6):
+                reply = await [site.a, site.b][i % 2].post(f"{PREFIX}/refresh", json={"refresh_token": token})
+                if reply.status_code == 200:
+                    token = reply.json()["refresh_token"]
+            ada.tokens["refresh_token"] = token  # type: ignore[attr-defined]
+
+        out = {"refresh_token": ada.refresh_token}
+        _, reply = await asyncio.gather(go_on(), site.b.post(f"{PREFIX}/logout", json=out))
+        assert reply.status_code == 204
+        for side in (site.a, site.b):
+            assert (await ada.refresh(at=side)).json()["code"] == "session_ended"
+            assert (await ada.session(at=side)).status_code == 401
+
+
+async def test_of_twenty_simultaneous_signups_one_wins(site: Site) -> None:
+    body = {"email": "carol@example.com", "password": "correct horse battery staple"}
+    sides = [site.a, site.b]
+    replies = await asyncio.gather(*(sides[i % 2].post(f"{PREFIX}/signup", json=body) for i in range(20)))
+    assert sorted(reply.status_code for reply in replies) == [201] + [409] * 19
+
+
+async def test_simultaneous_logins_never_leave_more_sessions_than_allowed(site: Site) -> None:
+    ada = await sign_up(site.a)
+    sides = [site.a, site.b]
+    people = await asyncio.gather(*(log_in(sides[i % 2]) for i in range(59)))
+    assert len((await people[-1].get("/sessions")).json()["sessions"]) == 50
+    assert (await ada.refresh()).json()["reason"] == "too_many_sessions"
