@@ -1,0 +1,1 @@
+exec "$PYTHON" -c 'import asyncio, app; asyncio.run(app.create())'
