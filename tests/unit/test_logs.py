@@ -33,6 +33,8 @@ def configure(stream: io.StringIO, **values: Any) -> None:
         "database_url": "postgresql://x@127.0.0.1/x",
         "redis_url": "redis://127.0.0.1/0",
         "secret": "x" * 40,
+        "smtp_url": "smtps://mail.example.com",
+        "mail_from": "authapi@example.com",
     }
     logs.configure(Settings(_env_file=None, **required | values), stream)
 
@@ -43,8 +45,9 @@ def restored() -> Iterator[None]:
     names = ["authapi", *logs.CHATTY, "uvicorn", "uvicorn.error", "uvicorn.asgi", "uvicorn.access"]
     loggers = [root, *map(logging.getLogger, names)]
     before = [(logger, logger.handlers, logger.level, logger.propagate) for logger in loggers]
-    raising = logging.raiseExceptions
+    raising, stream = logging.raiseExceptions, logs.access.stream
     yield
+    logs.access.stream = stream
     for logger, handlers, level, propagate in before:
         logger.handlers, logger.propagate = handlers, propagate
         logger.setLevel(level)
@@ -166,6 +169,39 @@ def test_a_terminal_shows_exceptions_without_locals_and_indented(terminal: Termi
     assert "hunter2" not in terminal.getvalue()
     assert "\n  | 2026 [info] line" in terminal.getvalue()
     assert "\n2026" not in terminal.getvalue()
+
+
+REQUEST: dict[str, str | int | float] = {
+    "method": "GET",
+    "route": "/x",
+    "status": 200,
+    "milliseconds": 1.5,
+    "ip": "::1",
+}
+
+
+def test_a_request_is_one_json_line(lines: io.StringIO) -> None:
+    logs.access.request("r1", REQUEST)
+    line = one(lines)
+    assert line.pop("timestamp").endswith("+00:00")
+    assert line == {"event": "request", "request_id": "r1", "logger": "authapi.access", "level": "info"} | REQUEST
+
+
+def test_requests_are_not_logged_below_their_level() -> None:
+    stream = io.StringIO()
+    configure(stream, log_level="warning")
+    logs.access.request("r1", REQUEST)
+    assert stream.getvalue() == ""
+
+
+def test_a_request_is_readable_at_a_terminal(terminal: Terminal) -> None:
+    logs.access.request("r1", REQUEST)
+    assert "GET /x 200" in terminal.getvalue()
+
+
+def test_a_log_that_cannot_be_written_breaks_nothing(lines: io.StringIO) -> None:
+    lines.close()
+    logs.access.request("r1", REQUEST)
 
 
 def test_uvicorn_goes_the_same_way_and_has_no_access_log(lines: io.StringIO) -> None:

@@ -1,6 +1,5 @@
 """What a request must look like before the app sees it: its target, its headers, its body."""
 
-import asyncio
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -8,6 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from authapi.core import json_guard
 from authapi.core.problems import MalformedRequest, Problem
+from authapi.core.timer import Within
 
 BODY = 64 * 1024
 URL = 8 * 1024
@@ -93,11 +93,12 @@ class BodyGuard:
         await self._app(scope, _replay(body, receive), send)
 
     async def _read(self, receive: Receive) -> bytes | None:
+        timer = Within(self._timeout)
         try:
-            async with asyncio.timeout(self._timeout) as timer:
+            with timer:
                 return await _read(receive)
         except TimeoutError:
-            if not timer.expired():
+            if not timer.is_over:
                 raise
             raise RequestTimeout(headers={"Connection": "close"}) from None
 

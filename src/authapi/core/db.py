@@ -25,6 +25,12 @@ NOT_NOW = ("08", "25006", "28", "3D", "40", "53", "55", "57", "58")
 operator, disk."""
 
 
+NO_CONNECTION = (
+    *(PoolTimeout, InterfaceError, asyncpg.InterfaceError, OSError, TimeoutError),
+    asyncpg.InternalClientError,  # the driver's word for a connection that the server is just closing
+)
+
+
 class Table(DeclarativeBase):
     """Every table gets predictable constraint names, `text` for strings and `timestamptz` for times."""
 
@@ -77,7 +83,7 @@ def is_unavailable(error: BaseException) -> bool:
     """Whether a database error says "not now" rather than "wrong": worth another try, and never the caller's fault."""
     if isinstance(error, asyncpg.DataError) or getattr(error, "filename", None) is not None:
         return False  # a fault of ours, and a file
-    if isinstance(error, PoolTimeout | InterfaceError | asyncpg.InterfaceError | OSError | TimeoutError):
+    if isinstance(error, NO_CONNECTION):
         return True
     if isinstance(error, asyncpg.PostgresError):
         return _is_later(error)

@@ -7,6 +7,7 @@ FastAPI 0.137 is every included route. This one stands before routing and needs 
 import os
 import time
 import warnings
+from collections.abc import Awaitable
 from math import ceil
 from typing import Any
 
@@ -49,13 +50,13 @@ class FloodGuard:
         self._strategy = limiter.limiter
         self._rate = limiter.rate
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == "http" and not is_exempt(scope["path"]):
             client = scope.get("client")
             address = household(client[0]) if client else "none"
             if not self._strategy.hit(self._rate, address):
                 self._refuse(address)
-        await self._app(scope, receive, send)
+        return self._app(scope, receive, send)
 
     def _refuse(self, address: str) -> None:
         metrics.LIMITED.labels(ADDRESS.name).inc()

@@ -41,14 +41,14 @@ class ShortCut:
         self._routes = routes
         self._known: Mapping[tuple[str, str], Handler] | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if self._known is None:  # when the service starts, so that no request waits for it
+            self._known = self._routes()
         if scope["type"] == "http":
-            if self._known is None:
-                self._known = self._routes()
             handler = self._known.get((scope["method"], scope["path"]))
             if handler is not None:
-                return await handler(scope, receive, send)
-        await self._app(scope, receive, send)
+                return handler(scope, receive, send)
+        return self._app(scope, receive, send)
 
 
 def routes(app: FastAPI) -> dict[tuple[str, str], Handler]:
@@ -66,7 +66,7 @@ def routes(app: FastAPI) -> dict[tuple[str, str], Handler]:
 def _handler(app: FastAPI, route: APIRoute) -> Handler:
     endpoint, arguments = route.endpoint, _arguments(route.dependant)
     body = route.dependant.body_params[0] if route.dependant.body_params else None
-    adapter: TypeAdapter[Any] = TypeAdapter(route.response_model)
+    serialized = TypeAdapter(route.response_model).serializer.to_json
     status = route.status_code or 200
 
     async def handle(scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,7 +78,7 @@ def _handler(app: FastAPI, route: APIRoute) -> Handler:
         answer = await endpoint(**values)
         if isinstance(answer, Response):
             return await answer(scope, receive, send)
-        content = adapter.dump_json(answer)
+        content = serialized(answer)
         length = (b"content-length", str(len(content)).encode())
         start: Message = {"type": "http.response.start", "status": status, "headers": [length, JSON]}
         await send(start)

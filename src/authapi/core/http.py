@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, cast
+from typing import Annotated, Literal, cast
 from uuid import UUID
 
 from fastapi import Depends, Request
@@ -12,12 +12,19 @@ from authapi.core.context import Context
 from authapi.core.proxies import household
 
 USER_AGENT_LENGTH = 256
+ACCEPT_LANGUAGE_LENGTH = 200
 
 
 class Body(BaseModel):
     """What a client sends: no unknown members, no guessing of types."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class AcceptedOut(BaseModel):
+    """What there is to do is done later, and whether there was anything is not told."""
+
+    status: Literal["accepted"] = "accepted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +34,7 @@ class Client:
     ip: str
     user_agent: str
     request_id: str = ""
+    accept_language: str = ""
 
     @property
     def household(self) -> str:
@@ -52,10 +60,19 @@ async def context(request: Request) -> Context:
 
 async def client(request: Request) -> Client:
     """The address is already that of the nearest hop that no trusted proxy vouches for."""
+    scope = request.scope  # Starlette's views of it would cost more than all the rest here, at every hot call
+    user_agent = accept_language = b""
+    for name, value in scope["headers"]:
+        if name == b"user-agent":
+            user_agent = user_agent or value
+        elif name == b"accept-language":
+            accept_language = accept_language or value
+    address = scope.get("client")
     return Client(
-        request.client.host if request.client else "",
-        request.headers.get("user-agent", "")[:USER_AGENT_LENGTH],
-        request.state.request_id,
+        address[0] if address else "",
+        user_agent[:USER_AGENT_LENGTH].decode("latin-1"),
+        scope["state"]["request_id"],
+        accept_language[:ACCEPT_LANGUAGE_LENGTH].decode("latin-1"),
     )
 
 

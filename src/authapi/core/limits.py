@@ -1,22 +1,43 @@
 """Rate limits by name and key, counted in Redis without blocking the event loop, or here while Redis is away."""
 
+import math
 import time
+from collections.abc import Awaitable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import ClassVar
 
 from limits import RateLimitItem, parse
-from limits.aio.storage import RedisStorage
-from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from limits.aio.storage.redis.bridge import RedisBridge
 from limits.strategies import FixedWindowRateLimiter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from authapi.core import metrics
 from authapi.core.counting import BoundedMemory
 from authapi.core.problems import Problem
-from authapi.core.redis import GuardedRedis, RedisDown
+from authapi.core.redis import NAMESPACE, GuardedRedis, RedisDown
 from authapi.core.secrets import digest
 from authapi.core.settings import Misconfigured, Settings
+
+HITS = f"""
+local function hit(KEYS, ARGV)
+{RedisBridge.SCRIPT_ACQUIRE_SLIDING_WINDOW.decode()}
+end
+local function window(KEYS, ARGV)
+{RedisBridge.SCRIPT_SLIDING_WINDOW.decode()}
+end
+local told = {{}}
+for i = 1, #KEYS / 2 do
+    local keys, amount, expiry = {{KEYS[2 * i - 1], KEYS[2 * i]}}, ARGV[2 * i - 1], ARGV[2 * i]
+    local allowed = hit(keys, {{amount, expiry, 1}})
+    local before, before_ttl, now, now_ttl = unpack(window(keys, {{expiry}}))
+    told[i] = {{allowed and 1 or 0, before or 0, before_ttl, now or 0, now_ttl}}
+    if not allowed then break end
+end
+return told
+"""
+"""Several sliding windows in one trip, up to one that is used up: the scripts of `limits` themselves, put together. The
+keys of a window are those of the period before and of this one."""
 
 TIGHTER = 2
 """While Redis is away each process counts alone, so it lets through this many times fewer."""
@@ -66,13 +87,7 @@ class RateLimiter:
         self._scale = settings.limits_scale
         self._rates = settings.limits
         self._items: dict[tuple[str, int], RateLimitItem] = {}
-        storage = RedisStorage(
-            "async+redis://",
-            implementation="redispy",
-            key_prefix="authapi:limit",
-            connection_pool=redis.pool,  # type: ignore[arg-type]  # passed on as it is
-        )
-        self._redis_window = SlidingWindowCounterRateLimiter(storage)
+        self._hits = redis.client.register_script(HITS)
         self._local_windows: dict[str, FixedWindowRateLimiter] = {}
 
     def check(self) -> None:
@@ -89,8 +104,14 @@ class RateLimiter:
 
     async def hit(self, *hits: tuple[Limit, str]) -> None:
         """Counts one request against each limit and key in turn, up to one that is used up: TooManyRequests."""
-        for limit, key in hits:
-            self._tell(limit, *await self._shared(limit, key))
+        try:
+            outcomes = await self._redis.ask(lambda _: self._in_redis(hits))
+        except RedisDown:
+            for limit, key in hits:
+                self._tell(limit, *self._local(limit, key, TIGHTER))
+            return
+        for (limit, _), outcome in zip(hits, outcomes, strict=False):  # it ends with the first that is used up
+            self._tell(limit, *outcome)
 
     def hit_here(self, limit: Limit, key: str) -> None:
         """The same, counted in this process only: no round trip."""
@@ -103,20 +124,30 @@ class RateLimiter:
             metrics.LIMITED.labels(limit.name).inc()
             raise TooManyRequests(retry_after=standing.reset if standing else None)
 
-    async def _shared(self, limit: Limit, key: str) -> tuple[bool, Standing | None]:
-        try:
-            return await self._redis.ask(lambda _: self._in_redis(limit, key))
-        except RedisDown:
-            return self._local(limit, key, TIGHTER)
+    async def _in_redis(self, hits: tuple[tuple[Limit, str], ...]) -> list[tuple[bool, Standing | None]]:
+        keys: list[str] = []
+        rates: list[int] = []
+        for limit, key in hits:
+            item = self._item(limit)
+            name = f"{NAMESPACE}:limit:{limit.name}:{item.get_expiry()}:{digest(key.encode()).hex()[:32]}"
+            keys += (f"{name}:before", f"{name}:now")
+            rates += (item.amount, item.get_expiry())
+        told = await self._hits(keys, rates)
+        return [self._judged(limit, *map(int, each)) for (limit, _), each in zip(hits, told, strict=False)]
 
-    async def _in_redis(self, limit: Limit, key: str) -> tuple[bool, Standing | None]:
-        item, hidden = self._item(limit), digest(key.encode()).hex()[:32]
-        if await self._redis_window.hit(item, limit.name, hidden):
-            if limit.quiet:
-                return True, None
-            return True, _standing(limit, item, *await self._redis_window.get_window_stats(item, limit.name, hidden))
-        reset, _ = await self._redis_window.get_window_stats(item, limit.name, hidden)
-        return False, _standing(limit, item, reset, 0)
+    def _judged(
+        self, limit: Limit, allowed: int, before: int, before_ttl: int, now: int, now_ttl: int
+    ) -> tuple[bool, Standing | None]:
+        """Counts and milliseconds of the window, as `limits` judges them."""
+        if allowed and limit.quiet:
+            return True, None
+        item = self._item(limit)
+        expiry = item.get_expiry()
+        used = before * max(0, before_ttl) / 1000 / expiry + now
+        resets = [max(0, before_ttl) / 1000 % (expiry / before)] if before else []
+        resets += [max(0, now_ttl) / 1000 % expiry or expiry] if now else []
+        left = max(0, item.amount - math.floor(used)) if allowed else 0
+        return bool(allowed), _standing(limit, item, time.time() + min(resets, default=0), left)
 
     def _local(self, limit: Limit, key: str, tighter: int = 1) -> tuple[bool, Standing | None]:
         item = self._item(limit, tighter)
@@ -152,10 +183,10 @@ class LimitHeaders:
         standings: list[Standing] = []
         token = _standings.set(standings)
 
-        async def told(message: Message) -> None:
+        def told(message: Message) -> Awaitable[None]:
             if standings and message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], *_headers(standings)]
-            await send(message)
+            return send(message)
 
         try:
             await self._app(scope, receive, told)

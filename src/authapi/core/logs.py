@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -57,11 +58,7 @@ def configure(settings: Settings, stream: TextIO | None = None) -> None:
         ProcessorFormatter(processors=_readable() if readable else _json(), foreign_pre_chain=[*start, ExtraAdder()])
     )
     _route(handler, settings)
-    if not readable:
-        short = logging.StreamHandler(stream)
-        short.setFormatter(AccessLines())
-        requests = logging.getLogger(ACCESS)
-        requests.handlers, requests.propagate = [short], False
+    access.stream = None if readable else stream
     logging.raiseExceptions = settings.env == "development"  # what it prints of its own faults has the arguments in it
     logging.captureWarnings(True)
     logging.logProcesses = logging.logThreads = logging.logMultiprocessing = (
@@ -69,20 +66,29 @@ def configure(settings: Settings, stream: TextIO | None = None) -> None:
     )
 
 
-class AccessLines(logging.Formatter):
-    """The line of a request, by a short way: one is written for each, and its values are chosen by this code, but for
-    the id, which has been checked. The other records take the long way, where secrets are looked for."""
+class AccessLog:
+    """The lines of the requests, by a short way while there is a stream for them: one is written for each, and its
+    values are chosen by this code, but for the id, which has been checked. The other records take the long way, where
+    secrets are looked for."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        line = {
-            "event": "request",
-            **structlog.contextvars.get_contextvars(),
-            "logger": record.name,
-            "level": "info",
-            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(),
-            **record.args,  # type: ignore[dict-item]  # a mapping, by the one caller there is
-        }
-        return _LINE.encode(line)
+    def __init__(self) -> None:
+        self.stream: TextIO | None = None
+        self._logger = logging.getLogger(ACCESS)
+
+    def request(self, request_id: str, line: dict[str, str | int | float]) -> None:
+        if not self._logger.isEnabledFor(logging.INFO):
+            return
+        if self.stream is None:
+            self._logger.info("%(method)s %(route)s %(status)s", line)
+            return
+        now = datetime.now(UTC).isoformat()
+        said = {"event": "request", "request_id": request_id, "logger": ACCESS, "level": "info", "timestamp": now}
+        with suppress(OSError, ValueError):  # a line that cannot be written stops nothing, as everywhere in `logging`
+            self.stream.write(_LINE.encode(said | line) + "\n")
+            self.stream.flush()
+
+
+access = AccessLog()
 
 
 def _route(handler: logging.Handler, settings: Settings) -> None:

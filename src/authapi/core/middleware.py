@@ -1,8 +1,11 @@
-"""What surrounds every request: id and log line, headers of every answer, rescue of errors, deadline."""
+"""What surrounds every request: id and log line, headers of every answer, rescue of errors, deadline.
 
-import asyncio
+What only looks on is a plain function that returns what the next one is to be awaited for: the layers are many, and
+each coroutine between the server and the endpoint is paid for at every step of a request.
+"""
+
 import logging
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from time import perf_counter
 from typing import TypeAlias
 
@@ -12,10 +15,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from authapi.core import metrics, problems
+from authapi.core.logs import access
 from authapi.core.problems import Unavailable
 from authapi.core.proxies import canonical, trust
 from authapi.core.secrets import Random
 from authapi.core.settings import Network
+from authapi.core.timer import Within
 
 CLIENT_GONE = 499
 """The status in logs and metrics of a request that got no answer, because the client left (as nginx has it)."""
@@ -44,7 +49,6 @@ NO_STORE = (b"cache-control", b"no-store")
 
 Templates: TypeAlias = Mapping[Hashable, str]
 
-access = logging.getLogger("authapi.access")
 log = logging.getLogger(__name__)
 
 
@@ -63,7 +67,7 @@ class RequestLog:
     """The outermost: gives the request its id, logs one line and counts it when it has ended, and answers what escaped.
 
     An `X-Request-ID` is taken over from a trusted peer only. Neither raw path nor query string are ever logged.
-    `templates` is asked once, at the first request, when all routes are there.
+    `templates` is asked once, at the start or the first request, when all routes are there.
     """
 
     def __init__(
@@ -76,6 +80,8 @@ class RequestLog:
         self._known: Templates | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._known is None:
+            self._known = self._templates()
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         started = perf_counter()
@@ -84,12 +90,12 @@ class RequestLog:
         scope.setdefault("state", {})["request_id"] = request_id
         header = (REQUEST_ID, request_id.encode())
 
-        async def identified(message: Message) -> None:
+        def identified(message: Message) -> Awaitable[None]:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message.get("headers", ()), header]
-            await send(message)
+            return send(message)
 
         tokens = bind_contextvars(request_id=request_id)
         try:
@@ -101,7 +107,7 @@ class RequestLog:
             else:
                 log.warning("an answer was cut", extra={"problem": problem.code})
         finally:
-            self._record(scope, status or CLIENT_GONE, perf_counter() - started)
+            self._record(scope, request_id, status or CLIENT_GONE, perf_counter() - started)
             reset_contextvars(**tokens)
 
     def _request_id(self, scope: Scope) -> str:
@@ -112,10 +118,8 @@ class RequestLog:
                     return str(value, "ascii")
         return str(self._random.id())
 
-    def _record(self, scope: Scope, status: int, seconds: float) -> None:
-        if self._known is None:
-            self._known = self._templates()
-        route = self._known.get(scope.get("endpoint"), NO_ROUTE)
+    def _record(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
+        route = NO_ROUTE if self._known is None else self._known.get(scope.get("endpoint"), NO_ROUTE)
         method = scope["method"] if scope["method"] in metrics.METHODS else "other"
         metrics.observe(method, route, status, seconds)
         client = scope.get("client")
@@ -126,7 +130,7 @@ class RequestLog:
             "milliseconds": round(seconds * 1000, 2),
             "ip": client[0] if client else "",
         }
-        access.info("%(method)s %(route)s %(status)s", line)
+        access.request(request_id, line)
 
 
 def is_request_id(value: bytes) -> bool:
@@ -134,27 +138,27 @@ def is_request_id(value: bytes) -> bool:
 
 
 class SecurityHeaders:
-    """The same headers on every answer; `Cache-Control: no-store` unless the answer says otherwise."""
+    """The same headers on every answer, but for those that it has itself; `Cache-Control: no-store` among them."""
 
     def __init__(self, app: ASGIApp, *, https: bool) -> None:
         self._app = app
         self._strict = security_headers(https=https)
         self._docs = security_headers(https=https, content=DOCS_CONTENT)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http":
-            return await self._app(scope, receive, send)
+            return self._app(scope, receive, send)
         added = self._docs if is_docs(scope["path"]) else self._strict
 
-        async def secured(message: Message) -> None:
+        def secured(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
-                headers = [*message.get("headers", ()), *added]
-                if not any(name == b"cache-control" for name, _ in headers):
-                    headers.append(NO_STORE)
+                headers = list(message.get("headers", ()))
+                own = {name for name, _ in headers}
+                headers += [header for header in (*added, NO_STORE) if header[0] not in own]
                 message["headers"] = headers
-            await send(message)
+            return send(message)
 
-        await self._app(scope, receive, secured)
+        return self._app(scope, receive, secured)
 
 
 def security_headers(*, https: bool, content: bytes = STRICT_CONTENT) -> list[tuple[bytes, bytes]]:
@@ -176,10 +180,10 @@ class Rescue:
             return await self._app(scope, receive, send)
         started = False
 
-        async def noted(message: Message) -> None:
+        def noted(message: Message) -> Awaitable[None]:
             nonlocal started
             started = True
-            await send(message)
+            return send(message)
 
         try:
             await self._app(scope, receive, noted)
@@ -199,11 +203,12 @@ class Deadline:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
+        timer = Within(self._deadline)
         try:
-            async with asyncio.timeout(self._deadline) as timer:
+            with timer:
                 await self._app(scope, receive, send)
         except TimeoutError:
-            if not timer.expired():
+            if not timer.is_over:
                 raise
             log.warning("a request was given up", extra={"seconds": self._deadline})
             raise Unavailable() from None
@@ -215,10 +220,12 @@ class HeadAsGet:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http" or scope["method"] != "HEAD":
-            return await self._app(scope, receive, send)
+            return self._app(scope, receive, send)
+        return self._headless(scope, receive, send)
 
+    async def _headless(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def bodiless(message: Message) -> None:
             scope["method"] = "HEAD"  # as the server and the log know it
             await send({**message, "body": b""} if message["type"] == "http.response.body" else message)

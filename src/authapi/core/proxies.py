@@ -1,6 +1,6 @@
 """Who is asking, where proxies stand in between."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
@@ -61,7 +61,7 @@ class ClientAddress:
         self._app = app
         self._is_trusted = trust(trusted)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         peer = scope.get("client")
         if peer is not None:
             address = canonical(peer[0])
@@ -70,7 +70,7 @@ class ClientAddress:
                 scope["client"] = (self._resolve(address, scope["headers"]), 0)
             elif address is not None and address != peer[0]:
                 scope["client"] = (address, peer[1])
-        await self._app(scope, receive, send)
+        return self._app(scope, receive, send)
 
     def _resolve(self, address: str, headers: list[tuple[bytes, bytes]]) -> str:
         forwarded = b",".join([value for name, value in headers if name == b"x-forwarded-for"])

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -15,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_private_key,
 )
 from jwt.algorithms import Algorithm, get_default_algorithms
+from pydantic_core import to_json
 
 from authapi.core import json_guard
 from authapi.core.problems import MalformedRequest
@@ -25,7 +28,7 @@ LONGEST = 4096
 PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 
 _COMPACT = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
-_COMPACT_JSON = json.JSONEncoder(separators=(",", ":"))
+_ES256 = ec.ECDSA(SHA256())
 _HEADER = {"alg", "kid", "typ"}
 _ALGORITHMS: Mapping[str, Algorithm] = get_default_algorithms()
 
@@ -49,6 +52,12 @@ class SigningKey:
         public: dict[str, str] = dict(_ALGORITHMS[self.algorithm].to_jwk(self.private.public_key(), as_dict=True))
         public.pop("key_ops", None)
         return {**public, "kid": self.kid, "use": "sig", "alg": self.algorithm}
+
+    def sign(self, data: bytes) -> bytes:
+        if not isinstance(self.private, ec.EllipticCurvePrivateKey):
+            return bytes(_ALGORITHMS[self.algorithm].sign(data, self.private))
+        r, s = decode_dss_signature(self.private.sign(data, _ES256))  # RFC 7518 §3.4; PyJWT takes 4 µs longer for it
+        return r.to_bytes(32) + s.to_bytes(32)
 
     def der(self) -> bytes:
         """PKCS #8, to be sealed."""
@@ -104,16 +113,15 @@ class KeyRing:
         self.believed.clear()
         self._current = self._keys[current]
         header = {"alg": self._current.algorithm, "kid": current, "typ": "at+jwt"}
-        self._header = _encode(_COMPACT_JSON.encode(header).encode())
+        self._header = _encode(to_json(header))
         self.jwks = json.dumps({"keys": [key.jwk() for key in self._keys.values()]}, separators=(",", ":")).encode()
 
     def sign(self, claims: Mapping[str, Any]) -> str:
         """A compact JWT of type `at+jwt` (RFC 9068 §2.1)."""
         if self._current is None:
             raise RuntimeError("no signing key is loaded")
-        signed = self._header + b"." + _encode(_COMPACT_JSON.encode(claims).encode())
-        algorithm = _ALGORITHMS[self._current.algorithm]
-        return (signed + b"." + _encode(algorithm.sign(signed, self._current.private))).decode()
+        signed = self._header + b"." + _encode(to_json(claims))
+        return (signed + b"." + _encode(self._current.sign(signed))).decode()
 
     def read(self, token: str) -> dict[str, Any]:
         """The claims of a token that one of the keys signed; nothing is said about what they claim.
