@@ -1,0 +1,67 @@
+"""What takes as long as a hash, and is none."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from authapi.core.hashing import Busy, Hasher
+from tests.unit.test_hashing import PHRASE, Gate, settings, until
+
+
+@pytest.fixture
+async def hasher() -> AsyncIterator[Hasher]:
+    """One thread, and hashes that are taken to need a tenth of a second each."""
+    hasher = Hasher(settings(threads=1))
+    await hasher.hash(PHRASE)
+    hasher._estimate = 0.1
+    yield hasher
+    hasher.close()
+
+
+async def test_what_only_pretends_takes_as_long_as_a_hash_and_uses_no_thread(hasher: Hasher) -> None:
+    gate, now = Gate(), asyncio.get_running_loop().time
+    for jobs, hashes in ((0, 1), (2, 3)):
+        working = [asyncio.create_task(hasher.run(gate.work)) for _ in range(jobs)]
+        await until(lambda jobs=jobs: hasher.waiting == jobs)  # type: ignore[misc]
+        began = now()
+        await hasher.pretend()
+        assert hashes * 0.1 <= now() - began < (hashes + 1) * 0.1
+        assert hasher.waiting == jobs
+    gate.opened.set()
+    await asyncio.gather(*working)
+
+
+async def test_pretending_is_refused_as_a_hash_would_be(hasher: Hasher) -> None:
+    hasher._estimate = 0.5
+    gate = Gate()
+    working = [asyncio.create_task(hasher.run(gate.work)) for _ in range(4)]
+    await until(lambda: hasher.waiting == 4)
+    with pytest.raises(Busy):
+        await hasher.pretend()
+    gate.opened.set()
+    await asyncio.gather(*working)
+
+
+async def test_pretending_takes_what_the_last_verifications_took_one_after_the_other(hasher: Hasher) -> None:
+    hasher._lately.extend((0.05, 0.15))
+    now = asyncio.get_running_loop().time
+    took = []
+    for _ in range(4):
+        began = now()
+        await hasher.pretend()
+        took.append(now() - began)
+    assert [round(each / 0.05) for each in took] in ([1, 3, 1, 3], [3, 1, 3, 1])
+
+
+async def test_a_verification_that_had_to_queue_is_no_example(hasher: Hasher) -> None:
+    gate = Gate()
+    working = asyncio.create_task(hasher.run(gate.work))
+    await until(lambda: hasher.waiting == 1)
+    verifying = asyncio.create_task(hasher.verify(None, PHRASE))
+    await until(lambda: hasher.waiting == 2)
+    gate.opened.set()
+    await asyncio.gather(working, verifying)
+    assert not hasher._lately
+    await hasher.verify(None, PHRASE)
+    assert len(hasher._lately) == 1
