@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
-from authapi.core import db
+from authapi.core import db, mail
 from authapi.core.clock import Clock, SystemClock
 from authapi.core.driver import Driver
 from authapi.core.hashing import Hasher
 from authapi.core.limits import RateLimiter
+from authapi.core.mail import Mail
 from authapi.core.redis import GuardedRedis
 from authapi.core.secrets import Random, SystemRandom, Vault
 from authapi.core.settings import Settings
@@ -49,10 +50,12 @@ class Context:
     limiter: RateLimiter
     hasher: Hasher
     keyring: KeyRing
+    mail: Mail
     heard: Heard = field(default_factory=Heard)
 
     async def close(self) -> None:
         self.hasher.close()
+        await self.mail.close()
         await self.redis.close()
         await self.driver.close()
         await self.single.dispose()
@@ -76,6 +79,7 @@ def build(settings: Settings, *, clock: Clock | None = None, random: Random | No
         RateLimiter(settings, redis),
         Hasher(settings),
         KeyRing(),
+        mail.build(settings, redis),
     )
 
 

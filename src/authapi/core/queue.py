@@ -1,10 +1,16 @@
 """pgqueuer's tables in the schema `jobs`, whatever the environment says."""
 
+from datetime import timedelta
+
 from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment, QueryQueueBuilder, QuerySchedulerBuilder
 from pgqueuer.db import Driver
 from pgqueuer.domain.settings import DBSettings
 from pgqueuer.queries import Queries
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from authapi.core.context import Context
 
 
 class Names(DBSettings):
@@ -23,7 +29,40 @@ class Names(DBSettings):
 
 
 NAMES = Names(db_schema="jobs")
+LOG_KEPT = timedelta(days=7)
+BATCH = 1000
+_ENQUEUE = QueryQueueBuilder(NAMES).build_enqueue_query("skip")
 
 
 def queries(driver: Driver) -> Queries:
     return Queries(driver, QueryBuilderEnvironment(NAMES), QueryQueueBuilder(NAMES), QuerySchedulerBuilder(NAMES))
+
+
+async def enqueue(
+    tx: AsyncSession,
+    entrypoint: str,
+    payload: bytes,
+    *,
+    after: timedelta = timedelta(0),
+    dedupe_key: str | None = None,
+) -> None:
+    """A step: the job is there once the transaction is committed. Of several with one `dedupe_key` only the first
+    is, until it is done.
+
+    Through the session's own connection: on the driver's it would be committed by itself.
+    """
+    connection = await tx.connection()
+    await connection.exec_driver_sql(_ENQUEUE, ([0], [entrypoint], [payload], [after], [dedupe_key], ["null"]))
+
+
+async def purge(ctx: Context) -> None:
+    """Forgets old jobs: pgqueuer itself keeps a line of each for ever. Each batch is a transaction of its own."""
+    for table in (NAMES.qualified.queue_table_log, NAMES.qualified.statistics_table):
+        oldest = f"SELECT id, created FROM {table} ORDER BY id LIMIT :batch"
+        old = f"SELECT id FROM ({oldest}) AS oldest WHERE created < now() - CAST(:kept AS interval)"
+        statement = text(f"DELETE FROM {table} WHERE id IN ({old}) RETURNING id")
+        deleted = BATCH
+        while deleted == BATCH:
+            async with ctx.db.begin() as tx:
+                gone = await tx.scalars(statement, {"batch": BATCH, "kept": LOG_KEPT})
+                deleted = len(gone.all())

@@ -1,7 +1,10 @@
 """Every setting the service reads, in one place. Lifetimes and waits are whole seconds, sizes are bytes."""
 
+import re
+from email.utils import parseaddr
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Literal, Self, TypeAlias
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -13,6 +16,9 @@ Networks: TypeAlias = Annotated[tuple[Network, ...], NoDecode]
 DAY = 24 * 60 * 60
 SMALLEST_SECRET = 32
 LONGEST_ACCESS_TOKEN = 3600
+
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?")
+USUAL_PORTS = {"http": ":80", "https": ":443"}
 
 
 class Misconfigured(Exception):
@@ -68,6 +74,25 @@ class Settings(BaseSettings):
     )
     telemetry: bool = Field(False, description="Send OpenTelemetry traces (needs the extra `otel`).")
 
+    smtp_url: SecretStr | None = Field(
+        None,
+        description="Where mail goes: `smtp://user:password@host:587` (STARTTLS) or `smtps://…:465`. "
+        "Unset, in development only: to the inbox at `/dev/inbox`.",
+    )
+    mail_from: str | None = Field(
+        None,
+        description="The sender of mail, as `Name <address>` or an address.",
+        examples=["Example <hello@example.com>"],
+    )
+    mail_templates: str | None = Field(
+        None, description="A folder of templates for mail that replace or add to the built-in ones, file by file."
+    )
+    link_url: str | None = Field(
+        None,
+        description="Where the pages are that links in mail lead to (`/verify`, `/reset`, …). "
+        "Unset: `AUTHAPI_PUBLIC_URL`, where the service has plain ones of its own.",
+    )
+
     issuer: str | None = Field(None, description="`iss` of access tokens. Unset: `AUTHAPI_PUBLIC_URL`.")
     audience: str = Field("authapi", min_length=1, description="`aud` of access tokens.")
     client_id: str = Field("authapi", min_length=1, description="`client_id` of access tokens (RFC 9068).")
@@ -101,6 +126,29 @@ class Settings(BaseSettings):
         30 * DAY, ge=DAY, description="Seconds an ended session is kept, so that its end can be explained."
     )
 
+    email_verification: Literal["off", "optional", "required"] = Field(
+        "optional",
+        description="Whether people must prove their address. `required`: before they can sign in, and a sign-up does "
+        "not tell whether the address is taken. `optional`: they are asked to. `off`: they are not.",
+    )
+    erase_after: int = Field(
+        14 * DAY,
+        ge=0,
+        description="Seconds in which somebody who deleted their account can come back by signing in. After that, and "
+        "an hour after their last session, they are erased.",
+    )
+    unverified_lifetime: int = Field(
+        30 * DAY,
+        ge=DAY,
+        description="Seconds after which an account is deleted whose address was never proved. Only where "
+        "`AUTHAPI_EMAIL_VERIFICATION` is `required`.",
+    )
+
+    audit_lifetime: int = Field(365 * DAY, ge=30 * DAY, description="Seconds after which audit events are deleted.")
+    audit_client_lifetime: int = Field(
+        90 * DAY, ge=7 * DAY, description="Seconds after which address and user agent are taken off audit events."
+    )
+
     password_min_length: int = Field(
         8, ge=8, le=64, description="The fewest bytes a password may have, as UTF-8 (NFC)."
     )
@@ -109,9 +157,26 @@ class Settings(BaseSettings):
     argon2_lanes: int = Field(1, ge=1, le=16, description="Parallelism of Argon2id.")
     hash_threads: int | None = Field(None, ge=1, le=64, description="Threads that hash passwords. Unset: one a core.")
 
+    sign_in_free_failures: int = Field(
+        5,
+        ge=1,
+        le=100,
+        description="Failed sign-ins of one account, or of one known device, before each further one makes the next "
+        "wait: 1, 2, 4 … 900 seconds. Forgotten within a day.",
+    )
+    sign_in_free_failures_per_address: int = Field(
+        50,
+        ge=1,
+        le=10_000,
+        description="The same for one address (IPv6: one /64), whatever the accounts. More, because the people of an "
+        "office share an address and each of them mistypes.",
+    )
+
     limits_scale: float = Field(1, gt=0, description="Every rate limit is multiplied by this.")
     limits: dict[str, str] = Field(
-        {}, description="Other rates for named limits, as JSON.", examples=['{"password.login.email": "20/15 minutes"}']
+        {},
+        description="Other rates for named limits, as JSON.",
+        examples=['{"password.login.address": "600/15 minutes"}'],
     )
 
     database_pool: int = Field(20, ge=2, le=500, description="The most connections to Postgres that a process opens.")
@@ -140,10 +205,41 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("public_url", "allowed_origins")
+    @field_validator("smtp_url")
     @classmethod
-    def _no_slash(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
-        return value.rstrip("/") if isinstance(value, str) else tuple(origin.rstrip("/") for origin in value)
+    def _smtp(cls, value: SecretStr | None) -> SecretStr | None:
+        parts = urlsplit(value.get_secret_value() if value else "smtp://unset")
+        if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+            raise ValueError("must be smtp://user:password@host:587 or smtps://user:password@host:465")
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _sender(cls, value: str | None) -> str | None:
+        local, _, domain = parseaddr(value or "a@b")[1].rpartition("@")
+        if not local or not domain or not (value or "").isprintable():
+            raise ValueError("must be an address, or a name and an address: Example <hello@example.com>")
+        return value
+
+    @field_validator("public_url", "link_url", "allowed_origins")
+    @classmethod
+    def _no_slash(cls, value: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+        return (
+            tuple(origin.rstrip("/") for origin in value) if isinstance(value, tuple) else value and value.rstrip("/")
+        )
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """As a browser writes them, or they would never match. `*` is refused further down."""
+        for origin in value:
+            usual = USUAL_PORTS.get(origin.partition("://")[0])
+            if origin != "*" and (not ORIGIN.fullmatch(origin) or (usual and origin.endswith(usual))):
+                raise ValueError(
+                    "must be origins as browsers send them, such as https://app.example.com or http://localhost:5173: "
+                    "in lower case, without a path, and without the usual port"
+                )
+        return value
 
     @model_validator(mode="after")
     def _https(self) -> Self:
@@ -157,9 +253,32 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _mail(self) -> Self:
+        if self.env == "production" and (self.smtp_url is None or self.mail_from is None):
+            raise ValueError(
+                "AUTHAPI_SMTP_URL and AUTHAPI_MAIL_FROM must be set in production, where people are sent mail "
+                "(or set AUTHAPI_ENV=development)"
+            )
+        if not (self.link_url or "https://").startswith("https://" if self.env == "production" else "http"):
+            raise ValueError("AUTHAPI_LINK_URL must start with https:// (or, in development, http://)")
+        return self
+
+    @property
+    def page_origins(self) -> tuple[str, ...]:
+        """Whose pages may use the cookie: the service's own origin, and those that are allowed."""
+        url = urlsplit(self.public_url)
+        origin = f"{url.scheme}://{url.netloc.rpartition('@')[2]}".lower()
+        return (origin.removesuffix(USUAL_PORTS.get(url.scheme, "")), *self.allowed_origins)
+
     @property
     def token_issuer(self) -> str:
         return self.issuer or self.public_url
+
+    @property
+    def sender(self) -> str:
+        """With the host it runs on in development, where nobody must have an address."""
+        return self.mail_from or f"authapi@{urlsplit(self.public_url).hostname}"
 
     @property
     def shows_docs(self) -> bool:
