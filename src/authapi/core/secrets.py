@@ -22,6 +22,7 @@ class Random(Protocol):
     def id(self) -> UUID: ...
     def bytes(self, length: int) -> bytes: ...
     def token(self) -> str: ...
+    def digits(self, length: int) -> str: ...
     def fraction(self) -> float: ...
 
 
@@ -40,6 +41,10 @@ class SystemRandom:
     def token(self) -> str:
         """256 random bits, safe in a URL."""
         return secrets.token_urlsafe(32)
+
+    def digits(self, length: int) -> str:
+        """A code to be typed in, each one equally likely."""
+        return f"{secrets.randbelow(10**length):0{length}}"
 
     def fraction(self) -> float:
         """A number in [0, 1), to spread what would otherwise happen at once."""
