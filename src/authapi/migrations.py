@@ -12,11 +12,37 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 CONNECT_TIMEOUT = 10.0
+
+_ROLE = """
+    SELECT rolsuper
+           OR pg_has_role(oid, (SELECT relowner FROM pg_class WHERE oid = 'alembic_version'::regclass), 'USAGE')
+           AS is_mighty
+      FROM pg_roles WHERE rolname = :role
+"""
+_GRANTS = """
+    WITH ours AS (SELECT unnest(ARRAY[current_schema(), 'jobs']) AS schema),
+         rights (name, may) AS (VALUES ('audit_events', 'SELECT, INSERT'), ('audit_chains', 'SELECT'),
+                                       ('audit_anchors', 'SELECT, INSERT, UPDATE'), ('alembic_version', 'SELECT'))
+    SELECT 1 AS turn, format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), CAST(:role AS text)) AS statement
+     UNION ALL
+    SELECT 1, format(each, schema, CAST(:role AS text)) FROM ours, unnest(ARRAY[
+               'GRANT USAGE ON SCHEMA %I TO %I', 'REVOKE ALL ON ALL TABLES IN SCHEMA %I FROM %I',
+               'GRANT USAGE ON ALL SEQUENCES IN SCHEMA %I TO %I']) each
+     UNION ALL
+    SELECT 2, format('GRANT %s ON %I.%I TO %I', coalesce(may, 'SELECT, INSERT, UPDATE, DELETE'), schemaname, tablename,
+                  CAST(:role AS text))
+      FROM pg_tables JOIN ours ON schema = schemaname LEFT JOIN rights ON name = tablename AND schema <> 'jobs'
+     UNION ALL
+    SELECT 2, format('GRANT EXECUTE ON FUNCTION %s TO %I', oid::regprocedure, CAST(:role AS text)) FROM pg_proc
+     WHERE pronamespace = current_schema()::regnamespace AND proname IN ('audit_cut', 'audit_blank', 'audit_forget')
+     ORDER BY turn
+"""
+"""Statements, with the turn of each: what an earlier version granted is taken back first."""
 
 Told: TypeAlias = Callable[[str], None]
 """Is given the name of each revision that was applied or taken back, just before the commit."""
@@ -65,6 +91,14 @@ async def status_of(engine: AsyncEngine) -> Status:
         return await _read(connection)
 
 
+def grant(url: str, role: str) -> None:
+    """What the service needs and no more, for a role that owns nothing. Not to be called on an event loop.
+
+    Raises CannotMigrate where it owns the tables, is a superuser or does not exist, and what the database raises.
+    """
+    asyncio.run(_grant(url, role))
+
+
 def folder() -> Path:
     """The migrations of the repository where this is one, else those that the package carries."""
     package = Path(__file__).resolve().parent
@@ -86,6 +120,23 @@ async def _status(url: str) -> Status:
     engine = create_async_engine(url, poolclass=NullPool, connect_args={"timeout": CONNECT_TIMEOUT})
     try:
         return await status_of(engine)
+    finally:
+        await engine.dispose()
+
+
+async def _grant(url: str, role: str) -> None:
+    engine = create_async_engine(url, poolclass=NullPool, connect_args={"timeout": CONNECT_TIMEOUT})
+    try:
+        async with engine.begin() as connection:
+            found = (await connection.execute(text(_ROLE), {"role": role})).one_or_none()
+            if found is None:
+                raise CannotMigrate(f"There is no role {role}: create it first, with LOGIN and a password.")
+            if found.is_mighty:
+                raise CannotMigrate(
+                    f"{role} owns the tables or is a superuser: grant to another role, and serve with it."
+                )
+            for row in (await connection.execute(text(_GRANTS), {"role": role})).all():
+                await connection.exec_driver_sql(row.statement)
     finally:
         await engine.dispose()
 

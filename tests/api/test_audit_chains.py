@@ -1,0 +1,193 @@
+"""Whatever is done to what is on record is found: changed, removed, inserted, moved, written anew."""
+
+import logging
+import re
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from uuid import UUID
+
+import httpx
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from authapi.audit import jobs, service, verification
+from authapi.core.context import Context, open_context
+from authapi.core.http import Client
+from tests.conftest import SECRET
+from tests.support.outside import MovedClock
+from tests.support.people import Person
+from tests.support.tampering import NOBODY, faults, number, record, seqs, tamper
+
+ANOTHER = "another root secret that only this test uses, 0123456789"
+
+
+async def test_what_was_written_is_whole(ctx: Context, api: httpx.AsyncClient, ada: Person) -> None:
+    await ada.refresh()
+    await ada.log_out(scope="all")
+    await record(ctx, client=Client("", "", ""))
+    await record(ctx, client=Client("::1", "\x01 é \u2028 😀 \\ ' \"", "a b"))
+    async with ctx.db.begin() as tx:
+        await service.record(ctx, tx, "user.signed_up", NOBODY, UUID(int=1), why='é 😀 "\\ \u2028 \x7f', ok="\n\t")
+    await jobs.seal(ctx)
+    await record(ctx, 3)
+    report = await verification.verify(ctx, lambda _: None)
+    assert (report.faults, report.events) == ({}, len(await seqs(ctx)))
+
+
+SWAP = (
+    "UPDATE audit_events SET seq = -1 WHERE seq = 2",
+    "UPDATE audit_events SET seq = 2 WHERE seq = 3",
+    "UPDATE audit_events SET seq = 3 WHERE seq = -1",
+)
+COPY = """INSERT INTO audit_events SELECT gen_random_uuid(), name, at, user_id, session_id, ip, user_agent, request_id,
+          data, chain, {seq}, salt, client_hash, hash FROM audit_events WHERE seq = 3"""
+
+
+@pytest.mark.parametrize(
+    ("statements", "told"),
+    [
+        (("UPDATE audit_events SET name = 'sign_in.passed' WHERE seq = 3",), "event 3 .* was changed"),
+        (("UPDATE audit_events SET at = at + interval '1 microsecond' WHERE seq = 3",), "event 3 .* was changed"),
+        (("UPDATE audit_events SET user_id = gen_random_uuid() WHERE seq = 3",), "event 3 .* was changed"),
+        (("UPDATE audit_events SET session_id = gen_random_uuid() WHERE seq = 3",), "event 3 .* was changed"),
+        (("UPDATE audit_events SET request_id = 'req-2' WHERE seq = 3",), "event 3 .* was changed"),
+        (("UPDATE audit_events SET data = '{}' WHERE seq = 3",), "event 3 .* was changed"),
+        (("UPDATE audit_events SET ip = '192.0.2.1' WHERE seq = 3",), "event 3 .* was changed"),
+        (("UPDATE audit_events SET user_agent = 'x' WHERE seq = 3",), "event 3 .* was changed"),
+        (("UPDATE audit_events SET salt = NULL WHERE seq = 3",), "event 3 .* was changed"),
+        (("UPDATE audit_events SET salt = NULL, ip = 'x', user_agent = '' WHERE seq = 3",), "event 3 .* was changed"),
+        (("UPDATE audit_events SET client_hash = '' WHERE seq = 3",), "event 3 .* was changed"),
+        (("UPDATE audit_events SET hash = '' WHERE seq = 3",), "event 3 .* was changed"),
+        (("DELETE FROM audit_events WHERE seq IN (2, 3)",), "events 2 to 3 are missing before event 4"),
+        (("DELETE FROM audit_events WHERE seq >= 4",), "events 4 to 5 are missing at its end"),
+        (("DELETE FROM audit_events WHERE seq = 1",), "events 1 to 1 are missing before event 2"),
+        (SWAP, "event 2 .* was changed, moved or inserted"),
+        ((COPY.format(seq=6),), "event 6 .* was inserted after the last"),
+        ((COPY.format(seq=0),), "event 0 .* was inserted before event 1"),
+        (("DELETE FROM audit_chains",), "its head is missing"),
+        (("UPDATE audit_chains SET hash = ''",), "its head does not fit event 5"),
+        (
+            ("DELETE FROM audit_events WHERE seq = 1", "UPDATE audit_chains SET cut_seq = 1"),
+            "events 1 to 1 were deleted before their time",
+        ),
+    ],
+)
+async def test_what_was_tampered_with_is_found(ctx: Context, statements: tuple[str, ...], told: str) -> None:
+    await record(ctx, 5)
+    assert await faults(ctx) == {}
+    await tamper(ctx, *statements)
+    found = await faults(ctx)
+    assert len(found) == 1
+    assert re.search(told, next(iter(found.values())))
+
+
+REWRITE = (
+    "CREATE TEMPORARY TABLE forged ON COMMIT DROP AS SELECT * FROM audit_events ORDER BY seq",
+    "DELETE FROM audit_events",
+    "DELETE FROM audit_chains",
+    "SET LOCAL session_replication_role = origin",
+    """INSERT INTO audit_events (id, name, at, user_id, session_id, ip, user_agent, request_id, data)
+       SELECT id, 'sign_in.passed', at, user_id, session_id, ip, user_agent, request_id, data
+         FROM forged ORDER BY seq""",
+)
+
+
+async def rewrite(ctx: Context) -> None:
+    """Every event with another name, and all hashes computed anew: nothing in the database contradicts it."""
+    await tamper(ctx, *REWRITE)
+    await tamper(
+        ctx,
+        "ALTER TABLE audit_chains ALTER chain SET GENERATED BY DEFAULT",
+        "UPDATE audit_chains SET chain = (SELECT chain FROM audit_anchors) WHERE EXISTS (SELECT FROM audit_anchors)",
+        "UPDATE audit_events SET chain = (SELECT chain FROM audit_chains)",
+        "ALTER TABLE audit_chains ALTER chain SET GENERATED ALWAYS",
+    )
+
+
+async def test_a_chain_that_was_written_anew_is_found_by_its_seal(ctx: Context) -> None:
+    await record(ctx, 5)
+    await rewrite(ctx)
+    assert await faults(ctx) == {}  # nothing was sealed yet: that is why it is done each minute
+    await jobs.seal(ctx)
+    await rewrite(ctx)
+    (found,) = (await faults(ctx)).values()
+    assert "up to event 5 it is not what was sealed on" in found
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("UPDATE audit_anchors SET hash = ''", "its seal of .* was changed"),
+        ("UPDATE audit_anchors SET seq = 2, hash = (SELECT hash FROM audit_events WHERE seq = 2)", "was changed"),
+        ("UPDATE audit_anchors SET at = at - interval '90 days'", "its seal of .* was changed"),
+        ("UPDATE audit_anchors SET mac = ''", "its seal of .* was changed"),
+        (
+            "UPDATE audit_chains SET seq = 3, hash = (SELECT hash FROM audit_events WHERE seq = 3)",
+            "events 4 to 5 are missing, which were sealed on",
+        ),
+    ],
+)
+async def test_a_seal_cannot_be_forged(ctx: Context, statement: str, told: str) -> None:
+    await record(ctx, 5)
+    await jobs.seal(ctx)
+    await tamper(ctx, statement)
+    (found,) = (await faults(ctx)).values()
+    assert re.search(told, found)
+
+
+async def test_what_does_not_fit_is_not_sealed(ctx: Context, caplog: pytest.LogCaptureFixture) -> None:
+    await record(ctx, 3)
+    await jobs.seal(ctx)
+    await record(ctx, 3)
+    await tamper(ctx, "DELETE FROM audit_events WHERE seq = 5")
+    with caplog.at_level(logging.CRITICAL):
+        await jobs.seal(ctx)
+    assert [each.message for each in caplog.records] == ["an audit chain is broken"]
+    assert await number(ctx, "SELECT max(seq) FROM audit_anchors") == 3
+
+
+async def test_a_day_has_one_seal_which_moves_on(ctx: Context, clock: MovedClock) -> None:
+    for days in (0, 0, 1):
+        clock.advance(days=days)
+        await record(ctx, 2)
+        await jobs.seal(ctx)
+    await jobs.seal(ctx)
+    async with ctx.db() as tx:
+        assert (await tx.scalars(text("SELECT seq FROM audit_anchors ORDER BY seq"))).all() == [4, 6]
+    assert await faults(ctx) == {}
+
+
+async def test_a_secret_can_be_rotated_and_the_seals_hold(ctx: Context) -> None:
+    await record(ctx, 3)
+    await jobs.seal(ctx)
+    changed = {"secret": SecretStr(ANOTHER)}
+    async with AsyncExitStack() as stack:
+        alone, both = [
+            await stack.enter_async_context(open_context(ctx.settings.model_copy(update={**changed, **more})))
+            for more in ({}, {"earlier_secrets": (SecretStr(SECRET),)})
+        ]
+        assert "another AUTHAPI_SECRET" in str(await faults(alone))
+        assert await faults(both) == {}
+        await jobs.seal(both)
+        assert await faults(alone) == {}
+
+
+async def test_the_chain_is_read_in_pages(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verification, "PAGE", 2)
+    await record(ctx, 5)
+    told: list[int] = []
+    tell: Callable[[int], None] = told.append
+    report = await verification.verify(ctx, tell)
+    assert (report.faults, told) == ({}, [2, 2, 1])
+    assert await verification.extent(ctx) == 5
+
+
+async def test_an_event_that_is_rolled_back_leaves_no_gap(ctx: Context) -> None:
+    await record(ctx, 2)
+    async with ctx.db() as tx:
+        await service.record(ctx, tx, "sign_in.refused", NOBODY)
+        await tx.rollback()
+    await record(ctx, 2)
+    assert await seqs(ctx) == [1, 2, 3, 4]
+    assert await faults(ctx) == {}
