@@ -1,15 +1,22 @@
-"""Addresses and names: what is accepted, and which spellings of an address are one and the same."""
+"""What is accepted of a person: addresses, and which spellings of one are the same; names, languages, time zones."""
 
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 
 from email_validator import EmailNotValidError, validate_email
+from pydantic_core import Url
 
 LONGEST_ADDRESS = 254
 """Bytes of UTF-8 (RFC 5321 §4.5.3.1.3 with erratum 1690 of RFC 3696)."""
 
 LONGEST_NAME = 100
+LONGEST_LOCALE = 35
+"""Characters (RFC 5646 §4.4.1)."""
+
+LONGEST_URL = 2048
 
 NOT_AN_ADDRESS = "Enter an e-mail address at a public domain, like ada@example.com."
 TOO_LONG_ADDRESS = f"An e-mail address has at most {LONGEST_ADDRESS} bytes."
@@ -18,6 +25,17 @@ SIZE_OF_NAME = f"A name has 1 to {LONGEST_NAME} characters."
 UNPRINTABLE_NAME = "A name cannot have line breaks or invisible characters."
 LINK_IN_NAME = "A name cannot have < or > or a link."
 NO_LETTER_IN_NAME = "A name needs at least one letter."
+
+NOT_A_LOCALE = "Enter a language tag of BCP 47 without extensions, like en, de-AT or zh-Hant-TW."
+NOT_A_TIME_ZONE = "Enter the name of a time zone, like Europe/Vienna."
+NOT_A_PICTURE = f"Enter an https:// address of at most {LONGEST_URL} characters, without a user or password in it."
+
+LOCALE = re.compile(
+    r"(?P<language>[a-z]{2,3})(-(?P<script>[a-z]{4}))?(-(?P<region>[a-z]{2}|[0-9]{3}))?"
+    r"(?P<variants>(-([a-z0-9]{5,8}|[0-9][a-z0-9]{3})){0,2})"
+)
+RENAMED = {"in": "id", "iw": "he", "ji": "yi", "jw": "jv", "mo": "ro"}
+"""Languages of two letters that have another tag now (IANA's registry of language subtags)."""
 
 LINK = re.compile(r"[<>]|://|\bwww\.", re.IGNORECASE)
 JOINERS = "\u200c\u200d"
@@ -87,7 +105,7 @@ def display_name(text: str) -> str:
     name = unicodedata.normalize("NFC", text.strip())
     if not 1 <= len(name) <= LONGEST_NAME:
         raise ValueError(SIZE_OF_NAME)
-    if any(_is_unprintable(character) for character in name):
+    if any(is_unprintable(character) for character in name):
         raise ValueError(UNPRINTABLE_NAME)
     if LINK.search(unicodedata.normalize("NFKC", name)):
         raise ValueError(LINK_IN_NAME)
@@ -96,6 +114,43 @@ def display_name(text: str) -> str:
     return name
 
 
-def _is_unprintable(character: str) -> bool:
+def is_unprintable(character: str) -> bool:
     """Control, format (bidirectional overrides among them), surrogate, private, unassigned, line and paragraph ends."""
     return character not in JOINERS and unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+
+
+def locale(text: str) -> str:
+    """A language tag in its canonical form (RFC 5646 §4.5). Raises ValueError with a message for people."""
+    tag = LOCALE.fullmatch(text.lower()) if text.isascii() and len(text) <= LONGEST_LOCALE else None
+    if tag is None:
+        raise ValueError(NOT_A_LOCALE)
+    language = RENAMED.get(tag["language"], tag["language"])
+    parts = (language, (tag["script"] or "").title(), (tag["region"] or "").upper())
+    return "-".join(filter(None, parts)) + tag["variants"]
+
+
+def time_zone(text: str) -> str:
+    """A name of the IANA time zone database, as it is spelt there. Raises ValueError with a message for people."""
+    if text not in _zones():
+        raise ValueError(NOT_A_TIME_ZONE)
+    return text
+
+
+@cache
+def _zones() -> frozenset[str]:
+    """Of the package, not of the machine, so that all instances know the same; slim images have none at all."""
+    return frozenset(files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()) - {"Factory"}
+
+
+def picture_url(text: str) -> str:
+    """The address of a picture, in the one form that browsers make of it (WHATWG). It is never fetched from here.
+
+    Raises ValueError with a message for people.
+    """
+    try:
+        url = Url(text)
+    except ValueError:
+        raise ValueError(NOT_A_PICTURE) from None
+    if url.scheme != "https" or url.username is not None or url.password is not None or len(str(url)) > LONGEST_URL:
+        raise ValueError(NOT_A_PICTURE)
+    return str(url)

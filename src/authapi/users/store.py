@@ -1,12 +1,33 @@
 """The SQL of people."""
 
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, delete, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from authapi.core import db
+from authapi.core.clock import Clock
 from authapi.core.context import Context
+from authapi.core.problems import Unavailable
 from authapi.users.models import User
 from authapi.users.rules import Address
+
+_UNVERIFIED = text("""
+    WITH page AS (
+        SELECT id FROM users WHERE id > :after ORDER BY id LIMIT :batch
+    ), overdue AS (
+        SELECT id FROM users
+         WHERE id IN (SELECT id FROM page) AND email_verified_at IS NULL AND erase_at IS NULL
+           AND created_at < clock_timestamp() + CAST(:offset AS interval) - make_interval(secs => :lifetime)
+           FOR NO KEY UPDATE SKIP LOCKED
+    )
+    SELECT (SELECT id FROM page ORDER BY id DESC LIMIT 1) AS last, ARRAY(SELECT id FROM overdue) AS ids
+""")
 
 
 async def add(
@@ -27,3 +48,118 @@ async def add(
         .returning(User)
     )
     return await tx.scalar(statement)
+
+
+async def by_id(tx: AsyncSession, id: UUID) -> User | None:
+    return await tx.get(User, id)
+
+
+async def change(tx: AsyncSession, id: UUID, **values: str | None) -> User | None:
+    """The person with these columns changed, or None where nobody is there any more."""
+    return await tx.scalar(update(User).where(User.id == id).values(**values).returning(User))
+
+
+async def lock(tx: AsyncSession, id: UUID) -> User | None:
+    """The person, locked against another sign-in and another change; as they are now, whatever was read before."""
+    statement = select(User).where(User.id == id).with_for_update(key_share=True)
+    return await tx.scalar(statement, execution_options={"populate_existing": True})
+
+
+async def lock_by_key(tx: AsyncSession, email_key: str) -> User | None:
+    """The same, by the address."""
+    statement = select(User).where(User.email_key == email_key).with_for_update(key_share=True)
+    return await tx.scalar(statement, execution_options={"populate_existing": True})
+
+
+async def by_key(tx: AsyncSession, email_key: str) -> User | None:
+    return await tx.scalar(select(User).where(User.email_key == email_key))
+
+
+async def verify(tx: AsyncSession, clock: Clock, id: UUID) -> None:
+    """The address is the person's. The first time counts. What was read before stays as it is."""
+    proved = func.coalesce(User.email_verified_at, db.now(clock))
+    statement = update(User).where(User.id == id).values(email_verified_at=proved)
+    await tx.execute(statement, execution_options={"synchronize_session": False})
+
+
+async def move(tx: AsyncSession, clock: Clock, id: UUID, address: Address) -> User:
+    """The person with another address, which has been proved.
+
+    Raises Unavailable where somebody signs up with it this very moment: after the next try it is known what became of
+    that.
+    """
+    values = {"email": address.display, "email_key": address.key, "email_verified_at": db.now(clock)}
+    statement = update(User).where(User.id == id).values(values).returning(User)
+    try:
+        return (await tx.scalars(statement, execution_options={"populate_existing": True})).one()
+    except IntegrityError:
+        raise Unavailable() from None
+
+
+async def leave(tx: AsyncSession, clock: Clock, id: UUID, *, after: int) -> User | None:
+    """The person, to be erased `after` seconds from now; None where that has been said before, or nobody is there."""
+    leaving = (
+        update(User)
+        .where(User.id == id, User.erase_at.is_(None))
+        .values(erase_at=db.now(clock) + timedelta(seconds=after))
+        .returning(User)
+    )
+    return await tx.scalar(leaving)
+
+
+async def disable(tx: AsyncSession, clock: Clock, id: UUID) -> bool:
+    """Whether it was this call that did it."""
+    statement = update(User).where(User.id == id, User.disabled_at.is_(None)).values(disabled_at=db.now(clock))
+    return (await tx.scalar(statement.returning(User.id))) is not None
+
+
+async def expel(tx: AsyncSession, clock: Clock, id: UUID) -> None:
+    """Disabled, and to be erased at once, whatever was said before."""
+    disabled = func.coalesce(User.disabled_at, db.now(clock))
+    await tx.execute(update(User).where(User.id == id).values(disabled_at=disabled, erase_at=db.now(clock)))
+
+
+async def displace(tx: AsyncSession, clock: Clock, id: UUID) -> None:
+    """The same for who never proved their address, which is free from here on: nobody finds them by it any more."""
+    await expel(tx, clock, id)
+    await tx.execute(update(User).where(User.id == id).values(email_key=str(id)))
+
+
+async def enable(tx: AsyncSession, id: UUID) -> bool:
+    """Whoever was leaving stays, too. Whether there was anything to do."""
+    out = or_(User.disabled_at.is_not(None), User.erase_at.is_not(None))
+    statement = update(User).where(User.id == id, out).values(disabled_at=None, erase_at=None)
+    return (await tx.scalar(statement.returning(User.id))) is not None
+
+
+async def to_erase(tx: AsyncSession, clock: Clock, *which: ColumnElement[bool], batch: int) -> Sequence[UUID]:
+    """Some of those whose time has come, locked; whoever is signing in or looked after by another worker is skipped."""
+    now = select(db.now(clock)).scalar_subquery()
+    statement = select(User.id).where(User.erase_at <= now, *which).order_by(User.erase_at).limit(batch)
+    return (await tx.scalars(statement.with_for_update(skip_locked=True, of=User))).all()
+
+
+async def unverified(tx: AsyncSession, clock: Clock, *, lifetime: int, after: UUID, batch: int) -> Any:
+    """Looks at the next `batch` people, in the order of their ids. Returns (last, ids): the last id it looked at, None
+    at the end, and those who registered more than `lifetime` seconds ago and never proved their address, locked."""
+    parameters = {"lifetime": lifetime, "after": after, "batch": batch, "offset": clock.offset}
+    return (await tx.execute(_UNVERIFIED, parameters)).one()
+
+
+async def find(tx: AsyncSession, text: str, *, limit: int) -> Sequence[User]:
+    """Those whose address or name has the text in it, the newest first; not who lost their address."""
+    whole_name = func.concat_ws(" ", User.first_name, User.last_name)
+    columns = (User.email, User.email_key, whole_name)
+    statement = select(User).where(or_(*(column.icontains(text, autoescape=True) for column in columns)))
+    statement = statement.where(User.email_key.contains("@"))
+    return (await tx.scalars(statement.order_by(User.id.desc()).limit(limit))).all()
+
+
+async def at_domain(tx: AsyncSession, domain: str) -> Sequence[User]:
+    """Everybody whose address is at this domain, in its canonical form."""
+    return (await tx.scalars(select(User).where(User.email_key.endswith(f"@{domain}", autoescape=True)))).all()
+
+
+async def remove(tx: AsyncSession, id: UUID) -> None:
+    """With everything that hangs on it."""
+    await tx.execute(delete(User).where(User.id == id))

@@ -1,0 +1,62 @@
+"""Mail that asks somebody to prove their address."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from authapi.audit import service as audit
+from authapi.codes import service as codes
+from authapi.codes.service import Purpose
+from authapi.core import devices
+from authapi.core.context import Context
+from authapi.core.http import Client
+from authapi.core.limits import Limit
+from authapi.outbox import service as outbox
+from authapi.outbox.messages import AddressTaken, VerifyAddress
+from authapi.users import store as users
+from authapi.users.models import User
+
+LIFETIME = 24 * 60 * 60
+"""Of link and code. The code signs nobody in, and five guesses are five guesses however long they take."""
+
+MAIL_BY_MAILBOX = Limit("users.verification.mailbox", "10/day", quiet=True)
+"""Mails that strangers can have sent to one address by asking again. While it bites, the last link is still good; with
+as many by signing up, and five guesses a code, the chance to guess one is 1 in 10 000 a day."""
+
+
+async def send(ctx: Context, tx: AsyncSession, client: Client, user: User, *, data: bytes = b"") -> None:
+    """A step: a link and a code that prove the address, from whatever device. `data` comes back to who spends them."""
+    issued = await codes.issue(
+        ctx,
+        tx,
+        Purpose.VERIFY_ADDRESS,
+        user_id=user.id,
+        binding=binding(user.email_key),
+        lifetime_seconds=LIFETIME,
+        with_code=True,
+        data=data,
+    )
+    message = VerifyAddress(
+        token=issued.token,
+        code=issued.code,
+        minutes=LIFETIME // 60,
+        device=devices.in_words(client.user_agent),
+        ip=client.ip,
+    )
+    await outbox.put(ctx, tx, message, to=user.email, user_id=user.id, locale=user.locale or client.accept_language)
+
+
+def binding(email_key: str) -> bytes:
+    """What the code is for."""
+    return email_key.encode()
+
+
+async def verified(ctx: Context, tx: AsyncSession, client: Client, user: User) -> None:
+    """A step: the person has proved the address they have now."""
+    await users.verify(tx, ctx.clock, user.id)
+    await codes.void(ctx, tx, user.id, Purpose.VERIFY_ADDRESS)
+    await audit.record(ctx, tx, "email.verified", client, user.id)
+
+
+async def tell_owner(ctx: Context, tx: AsyncSession, client: Client, owner: User) -> None:
+    """A step: somebody wanted the address that this person has."""
+    message = AddressTaken(device=devices.in_words(client.user_agent), ip=client.ip)
+    await outbox.put(ctx, tx, message, to=owner.email, user_id=owner.id, locale=owner.locale or client.accept_language)
