@@ -1,5 +1,7 @@
 """`/config`: what a front end needs to draw its forms."""
 
+from typing import Literal
+
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
@@ -25,6 +27,10 @@ class LifetimesOut(BaseModel):
 
 class ConfigOut(BaseModel):
     methods: list[str] = Field(description="The login methods that are on.", examples=[["password"]])
+    email_verification: Literal["off", "optional", "required"] = Field(
+        description="Whether people are asked to prove their address. `required`: before they can sign in.",
+        examples=["optional"],
+    )
     password: PasswordRulesOut
     lifetimes: LifetimesOut
     refresh_reuse_window: float = Field(description="Seconds in which a retry gets the same successor.", examples=[10])
@@ -36,6 +42,7 @@ async def config(ctx: InContext) -> ConfigOut:
     settings = ctx.settings
     return ConfigOut(
         methods=["password"],
+        email_verification=settings.email_verification,
         password=PasswordRulesOut(min_bytes=settings.password_min_length, max_bytes=LONGEST),
         lifetimes=LifetimesOut(
             access_token=settings.access_token_lifetime,
