@@ -9,10 +9,20 @@ from authapi.core.context import Context
 from authapi.core.http import Caller, FromClient, InContext
 from authapi.core.signing import UnknownKey
 from authapi.sessions import denylist, pulse, tokens
-from authapi.sessions.errors import AccessTokenExpired, AccessTokenInvalid, SessionEnded, TokenMissing, ended_as
+from authapi.sessions.errors import (
+    AccessTokenExpired,
+    AccessTokenInvalid,
+    RecentSignInNeeded,
+    SessionEnded,
+    TokenMissing,
+    ended_as,
+)
 from authapi.sessions.tokens import Claims
 
 BEARER = HTTPBearer(scheme_name="access_token", bearerFormat="JWT", auto_error=False, description="An access token.")
+
+RECENT = 300
+"""Seconds after a sign-in in which it counts as recent (OWASP ASVS 7.5.1)."""
 
 REFUSALS = (TokenMissing, AccessTokenInvalid, AccessTokenExpired, SessionEnded)
 """What every call that needs an access token may answer."""
@@ -57,3 +67,22 @@ async def caller(claimed: InBearer, ctx: InContext) -> Caller:
 
 
 InCaller = Annotated[Caller, Depends(caller)]
+
+
+async def maybe_caller(presented: MaybeToken, ctx: InContext, client: FromClient) -> Caller | None:
+    """Who is asking, where they say so."""
+    return None if presented is None else await caller(await bearer(presented, ctx, client), ctx)
+
+
+InMaybeCaller = Annotated[Caller | None, Depends(maybe_caller)]
+
+
+async def recent_caller(caller: InCaller, ctx: InContext) -> Caller:
+    """Who is asking, who has signed in lately, as their access token says. Raises RecentSignInNeeded."""
+    if (ctx.clock.now() - caller.signed_in_at).total_seconds() > RECENT:
+        raise RecentSignInNeeded(within=RECENT)
+    return caller
+
+
+InRecentCaller = Annotated[Caller, Depends(recent_caller)]
+"""For what changes how somebody signs in, and for leaving: declare RecentSignInNeeded beside REFUSALS."""

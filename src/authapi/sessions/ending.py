@@ -16,6 +16,7 @@ from authapi.sessions.errors import InvalidToken, SessionUnknown, TokenMissing
 from authapi.sessions.models import Session
 from authapi.sessions.rotation import RefreshToken, Verdict
 from authapi.sessions.service import PURPOSE, ended_problem, judge
+from authapi.users import store as users
 
 Scope: TypeAlias = Literal["this", "others", "all"]
 
@@ -41,11 +42,23 @@ async def log_out(
         return
     else:
         raise InvalidToken()
+    if scope == "this" and await _end_at_once(ctx, client, session_id):
+        return
     async with ctx.db.begin() as tx:
         refusal, ends = await _log_out(ctx, tx, client, session_id, token, scope)
     await denylist.publish(ctx, ends)
     if refusal is not None:
         raise refusal
+
+
+async def _end_at_once(ctx: Context, client: Client, session_id: UUID) -> bool:
+    """The usual case, in one statement. False where there is nothing to tell, or somebody else is just ending it: who
+    then looks again under the lock."""
+    row = await store.log_out(ctx.driver, session_id, denylist.REMEMBERED, audit.values(ctx, client))
+    if row is None:
+        return False
+    await denylist.publish(ctx, [End(row.id, row.ended_at, row.end_reason)])
+    return True
 
 
 async def _log_out(
@@ -90,6 +103,18 @@ async def end_one(ctx: Context, caller: Caller, session_id: UUID) -> None:
     await denylist.publish(ctx, ends)
 
 
-async def _end(ctx: Context, tx: AsyncSession, client: Client, reason: str, by: UUID, *which: Any) -> None:
+async def end_all(
+    ctx: Context, tx: AsyncSession, client: Client, user_id: UUID, *, reason: str, but: UUID | None
+) -> None:
+    """A step: ends every session of a person but the one that asks, if one does.
+
+    Publish `denylist.lately` after the commit. The person's row is locked first, so no sign-in slips past.
+    """
+    await users.lock(tx, user_id)
+    others = () if but is None else (Session.id != but,)
+    await _end(ctx, tx, client, reason, but, Session.user_id == user_id, *others)
+
+
+async def _end(ctx: Context, tx: AsyncSession, client: Client, reason: str, by: UUID | None, *which: Any) -> None:
     for row in await store.end(tx, ctx.clock, reason, by, *which):
         await audit.record(ctx, tx, "session.ended", client, row.user_id, row.id, reason=reason)

@@ -39,6 +39,23 @@ class InvalidToken(Problem):
     action = "reauthenticate"
 
 
+class CookieMissing(Problem):
+    code = "cookie_missing"
+    status = 401
+    title = "The browser sent no cookie of a session."
+    action = "reauthenticate"
+
+
+class CsrfFailed(Problem):
+    """`detail` says which of the two proofs is missing. Nothing was changed, and the cookie is as good as before."""
+
+    code = "csrf_failed"
+    status = 403
+    title = "The call does not come from a page that may use the cookie; `detail` says what is missing."
+    action = "fix_request"
+    example: ClassVar = {"detail": "X-CSRF-Token must be the csrf_token of this session; GET …/auth/csrf tells it."}
+
+
 class SessionEnded(Problem):
     """`reason` is one of the reasons a session ends for; `ended_by` tells the device that asked for it, if one did."""
 
@@ -89,6 +106,16 @@ class SessionUnknown(Problem):
     status = 404
     title = "You have no such session."
     action = "fix_request"
+
+
+class RecentSignInNeeded(Problem):
+    """`within` is how many seconds ago the person may have signed in at most (OWASP ASVS 7.5.1)."""
+
+    code = "recent_sign_in_needed"
+    status = 403
+    title = "This needs a recent sign-in. Confirm the password, or log in again, then repeat it."
+    action = "step_up"
+    example: ClassVar = {"within": 300}
 
 
 def ended_as(reason: str, at: datetime | None) -> dict[str, Any]:

@@ -2,18 +2,23 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from authapi.core import problems
+from authapi.core.context import Context
 from authapi.core.hot import hot
-from authapi.core.http import FromClient, InContext
+from authapi.core.http import Client, FromClient, InContext
 from authapi.core.limits import TooManyRequests
-from authapi.sessions import ending, service, viewing
+from authapi.core.problems import InvalidRequest
+from authapi.sessions import cookies, csrf, ending, service, viewing
 from authapi.sessions.caller import REFUSALS, InBearer, InCaller, MaybeToken
+from authapi.sessions.cookies import Presented
 from authapi.sessions.errors import (
     AccessTokenExpired,
     AccessTokenInvalid,
+    CookieMissing,
+    CsrfFailed,
     InvalidToken,
     ReloadTokens,
     SessionEnded,
@@ -25,10 +30,13 @@ from authapi.sessions.errors import (
 )
 from authapi.sessions.keys import MAX_AGE
 from authapi.sessions.schemas import (
+    CsrfOut,
     CurrentOut,
     LogoutIn,
     RefreshedOut,
     RefreshIn,
+    RenameIn,
+    SessionOut,
     SessionsOut,
     current_out,
     refreshed_out,
@@ -52,18 +60,46 @@ class KeySetOut(BaseModel):
     "/refresh",
     operation_id="refresh",
     summary="Refresh the tokens",
+    response_model=RefreshedOut,
+    openapi_extra=cookies.IN_USE,
     responses=problems.responses(
-        InvalidToken, SessionEnded, SessionExpired, TokenReused, SessionStateLost, ReloadTokens, TooManyRequests
+        *(InvalidToken, SessionEnded, SessionExpired, TokenReused, SessionStateLost, ReloadTokens),
+        *(CookieMissing, CsrfFailed, TooManyRequests),
     ),
 )
 @hot
-async def refresh(body: RefreshIn, ctx: InContext, client: FromClient) -> RefreshedOut:
+async def refresh(
+    ctx: InContext, client: FromClient, request: Request, body: RefreshIn | None = None
+) -> RefreshedOut | Response:
     """Gives new tokens for the newest refresh token.
 
     Store the new one before you use it. If the answer is lost, ask again with the same token: you get the same
     successor. Forget your tokens only when a problem says `"action": "reauthenticate"`.
+
+    In cookie mode the body is left out, and `X-CSRF-Token` must be right. A token in the body goes before the cookie.
     """
-    return refreshed_out(await service.refresh(ctx, client, body.refresh_token))
+    if body is not None and body.refresh_token is not None:
+        return refreshed_out(await service.refresh(ctx, client, body.refresh_token))
+    cookie = cookies.presented(ctx, request)
+    if cookie is None:
+        raise InvalidRequest(errors=[{"pointer": "/refresh_token", "message": "Field required"}])
+    with cookies.cleared_by_refusal(ctx.settings):
+        refreshed = await service.refresh(ctx, client, cookie.token)
+    return cookies.answer(ctx, refreshed_out(refreshed), refreshed.tokens, is_remembered=cookie.is_remembered)
+
+
+@router.get(
+    "/csrf",
+    operation_id="csrf",
+    summary="The CSRF token",
+    responses=problems.responses(CookieMissing, InvalidToken, CsrfFailed),
+)
+async def csrf_token(ctx: InContext, request: Request) -> CsrfOut:
+    """In cookie mode, for a page that has just been loaded: what its calls that use the cookie must send along.
+
+    Only pages of the service's own origin and of allowed ones may read it. 401 means that nobody is signed in here.
+    """
+    return CsrfOut(csrf_token=csrf.token(ctx, cookies.held(ctx, request).session_id))
 
 
 @router.post(
@@ -71,20 +107,34 @@ async def refresh(body: RefreshIn, ctx: InContext, client: FromClient) -> Refres
     operation_id="logout",
     summary="Log out",
     status_code=204,
-    openapi_extra={"security": [{}]},
-    responses=problems.responses(TokenMissing, InvalidToken, AccessTokenInvalid, AccessTokenExpired, SessionEnded),
+    openapi_extra={"security": [{}], **cookies.IN_USE},
+    responses=problems.responses(
+        *(TokenMissing, InvalidToken, AccessTokenInvalid, AccessTokenExpired, SessionEnded, CookieMissing, CsrfFailed)
+    ),
 )
 @hot
 async def log_out(
-    ctx: InContext, client: FromClient, access_token: MaybeToken, body: LogoutIn | None = None
+    ctx: InContext, client: FromClient, access_token: MaybeToken, request: Request, body: LogoutIn | None = None
 ) -> Response:
     """Ends this session, the person's others, or all of them, by a refresh token in the body or an access token.
 
     Their refresh tokens are dead and their access tokens are refused before the answer leaves. Doing it twice is fine.
+    In cookie mode send neither: the cookie does, with `X-CSRF-Token`, and is cleared unless only the others end.
     """
     body = body or LogoutIn()
+    if body.refresh_token is None and access_token is None:
+        cookie = cookies.presented(ctx, request)
+        if cookie is not None:
+            return await _log_out_by_cookie(ctx, client, cookie, body.scope)
     await ending.log_out(ctx, client, refresh_token=body.refresh_token, access_token=access_token, scope=body.scope)
     return Response(status_code=204)
+
+
+async def _log_out_by_cookie(ctx: Context, client: Client, cookie: Presented, scope: ending.Scope) -> Response:
+    with cookies.cleared_by_refusal(ctx.settings):
+        await ending.log_out(ctx, client, refresh_token=cookie.token, access_token=None, scope=scope)
+    headers = None if scope == "others" else {"Set-Cookie": cookies.cleared(ctx.settings)}
+    return Response(status_code=204, headers=headers)
 
 
 @router.get(
@@ -108,6 +158,17 @@ async def session(ctx: InContext, caller: InBearer) -> CurrentOut:
 async def sessions(ctx: InContext, caller: InCaller) -> SessionsOut:
     """The person's devices. There is no secret in the list."""
     return SessionsOut(sessions=[session_out(each, caller.session_id) for each in await viewing.live(ctx, caller)])
+
+
+@router.patch(
+    "/sessions/{session_id}",
+    operation_id="rename_session",
+    summary="Name a device",
+    responses=problems.responses(*REFUSALS, SessionUnknown),
+)
+async def rename_session(session_id: UUID, body: RenameIn, ctx: InContext, caller: InCaller) -> SessionOut:
+    """Gives one of the person's devices a name to know it by, or takes it away. Somebody else's is unknown."""
+    return session_out(await viewing.rename(ctx, caller, session_id, label=body.label), caller.session_id)
 
 
 @router.delete(

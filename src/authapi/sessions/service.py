@@ -1,14 +1,12 @@
-"""Sessions begin and go on: start, refresh."""
+"""Sessions go on: refresh."""
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from authapi.audit import service as audit
 from authapi.core import metrics
@@ -55,64 +53,9 @@ class Tokens:
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
-    """`ended` are the sessions that had to make room: publish them after the commit."""
-
-    tokens: Tokens
-    ended: tuple[End, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Refreshed:
     tokens: Tokens
     rotation: str
-
-
-async def start(
-    ctx: Context,
-    tx: AsyncSession,
-    client: Client,
-    user_id: UUID,
-    *,
-    methods: Sequence[str],
-    email_verified: bool,
-    remember: bool,
-) -> Started:
-    """A step: a new session and its tokens. The person's row must be locked, so that the count of sessions holds."""
-    settings = ctx.settings
-    id = ctx.random.id()
-    token = rotation.mint(ctx.vault.keys(PURPOSE), id, 0, ctx.random.bytes(32))
-    row = await store.start(
-        tx,
-        ctx.clock,
-        id=id,
-        user_id=user_id,
-        token_hash=token.hash,
-        methods=methods,
-        idle_lifetime=settings.session_idle_lifetime if remember else settings.session_short_idle_lifetime,
-        absolute_lifetime=settings.session_absolute_lifetime,
-        others=settings.sessions_per_user - 1,
-        ip=client.ip,
-        user_agent=client.user_agent,
-    )
-    ended = await _made_room(ctx, tx, client, user_id, row)
-    access, lifetime = tokens.issue(
-        ctx,
-        user_id=user_id,
-        session_id=id,
-        signed_in_at=row.created_at,
-        methods=methods,
-        email_verified=email_verified,
-        now=row.created_at,
-        until=row.idle_expires_at,
-    )
-    return Started(_tokens(ctx, access, lifetime, token, row.idle_expires_at, row.created_at), ended)
-
-
-async def _made_room(ctx: Context, tx: AsyncSession, client: Client, user_id: UUID, row: Row[Any]) -> tuple[End, ...]:
-    for id in row.ended:
-        await audit.record(ctx, tx, "session.ended", client, user_id, id, reason="too_many_sessions")
-    return tuple(await denylist.lately(ctx, tx, Session.user_id == user_id)) if row.ended else ()
 
 
 async def refresh(ctx: Context, client: Client, text: str) -> Refreshed:
@@ -208,10 +151,10 @@ def _refreshed(
         now=row.now,
         until=session.idle_expires_at,
     )
-    return Refreshed(_tokens(ctx, access, lifetime, token, session.idle_expires_at, row.now), verdict.value)
+    return Refreshed(tokens_of(ctx, access, lifetime, token, session.idle_expires_at, row.now), verdict.value)
 
 
-def _tokens(
+def tokens_of(
     ctx: Context, access: str, lifetime: int, token: RefreshToken, refresh_expires_at: datetime, now: datetime
 ) -> Tokens:
     refresh_in = int(lifetime * (1 - EARLY * (1 + ctx.random.fraction())))

@@ -1,12 +1,14 @@
-"""Sessions looked at: the one that asks, and all of a person's."""
+"""Sessions looked at: the one that asks, and all of a person's; and the names people give them."""
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
+from authapi.audit import service as audit
 from authapi.core.context import Context
 from authapi.core.http import Caller
 from authapi.sessions import denylist, store
-from authapi.sessions.errors import SessionEnded, ended_as
+from authapi.sessions.errors import SessionEnded, SessionUnknown, ended_as
 from authapi.sessions.models import Session
 
 OVER = ("expired_or_disabled", None)
@@ -30,3 +32,13 @@ async def live(ctx: Context, caller: Caller) -> Sequence[Session]:
     if not any(session.id == caller.session_id for session in sessions):
         raise SessionEnded(**ended_as(*OVER))
     return sessions
+
+
+async def rename(ctx: Context, caller: Caller, session_id: UUID, *, label: str | None) -> Session:
+    """None takes the name away. Raises SessionUnknown for what is not among the person's live sessions."""
+    async with ctx.db.begin() as tx:
+        session = await store.rename(tx, ctx.clock, session_id, caller.user_id, label)
+        if session is None:
+            raise SessionUnknown()
+        await audit.record(ctx, tx, "session.renamed", caller.client, caller.user_id, session_id)
+    return session
