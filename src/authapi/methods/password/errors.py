@@ -1,8 +1,14 @@
 """Why a password, or who claims to have it, is refused."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from authapi.core.problems import Problem
+
+WAITING = (
+    "After several failures even the right password is refused for a while, up to 15 minutes; "
+    "a device that signed in before is not held up by others, and resetting the password helps."
+)
+"""Told to everybody alike, so that it says nothing about this account."""
 
 
 class InvalidCredentials(Problem):
@@ -10,6 +16,9 @@ class InvalidCredentials(Problem):
     status = 401
     title = "The e-mail address or the password is wrong."
     action = "fix_request"
+
+    def __init__(self, detail: str | None = WAITING, **extra: Any) -> None:
+        super().__init__(detail, **extra)
 
 
 class WeakPassword(Problem):

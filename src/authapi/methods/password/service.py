@@ -1,7 +1,4 @@
-"""Sign up and log in with an e-mail address and a password."""
-
-from collections.abc import Sequence
-from uuid import UUID
+"""Log in with an e-mail address and a password."""
 
 from authapi.audit import service as audit
 from authapi.core import metrics
@@ -10,100 +7,99 @@ from authapi.core.hashing import Busy
 from authapi.core.http import Client
 from authapi.core.limits import Limit
 from authapi.core.problems import Unavailable
-from authapi.credentials import store as credentials
-from authapi.methods.password import common, rules, store
-from authapi.methods.password.errors import EmailTaken, InvalidCredentials, WeakPassword
+from authapi.methods.password import store, trying
+from authapi.methods.password.errors import InvalidCredentials
+from authapi.methods.password.trying import Owned, Try
+from authapi.sessions import starting
+from authapi.sessions.starting import Started
 from authapi.signin import service as signin
-from authapi.signin.service import SignedIn
-from authapi.users import store as users
+from authapi.signin import store as counters
+from authapi.signin.errors import EmailUnverified
+from authapi.signin.service import AMR, SignedIn
 from authapi.users.rules import Address
 
-LOGIN_BY_EMAIL = Limit("password.login.email", "10/15 minutes", quiet=True)
 LOGIN_BY_ADDRESS = Limit("password.login.address", "300/15 minutes")
-SIGNUP_BY_ADDRESS = Limit("password.signup.address", "30/hour")
 
 METHOD = "password"
 
 
-async def sign_up(
-    ctx: Context,
-    client: Client,
-    *,
-    email: Address,
-    password: str,
-    first_name: str | None,
-    last_name: str | None,
-    remember: bool,
+async def log_in(
+    ctx: Context, client: Client, *, email: Address, password: str, remember: bool, device_token: str | None = None
 ) -> SignedIn:
-    """A new person, their password and their first session, in one transaction.
+    """Unknown, wrong, waiting and disabled are one answer, which takes as long as one hash.
 
-    Raises TooManyRequests, Busy, WeakPassword, EmailTaken.
+    Raises TooManyRequests, Busy, InvalidCredentials; EmailUnverified to whoever knows the password.
     """
-    await ctx.limiter.hit((SIGNUP_BY_ADDRESS, client.household))
+    ctx.limiter.hit_here(LOGIN_BY_ADDRESS, client.household)  # failures are counted by all instances, in Postgres
     ctx.hasher.admit()
-    if await store.by_email(ctx.driver, email.key) is not None:
-        raise EmailTaken()
-    await _refuse_weak(ctx, password, personal=(email.display, first_name or "", last_name or ""))
-    hash = await ctx.hasher.hash(password)
-    async with ctx.db.begin() as tx:
-        user = await users.add(ctx, tx, email, first_name=first_name, last_name=last_name)
-        if user is None:
-            raise EmailTaken()
-        credential_id = await credentials.add(ctx, tx, user.id, METHOD, step=1)
-        await store.add(ctx, tx, credential_id, hash)
-        await audit.record(ctx, tx, "user.signed_up", client, user.id, method=METHOD)
-        outcome = await signin.first_step(ctx, tx, client, user, METHOD, remember=remember)
-    await signin.finish(ctx, outcome, METHOD)
-    return outcome
-
-
-async def log_in(ctx: Context, client: Client, *, email: Address, password: str, remember: bool) -> SignedIn:
-    """Unknown, wrong and disabled are one answer and cost one hash.
-
-    Raises TooManyRequests, Busy, InvalidCredentials.
-    """
-    await ctx.limiter.hit((LOGIN_BY_ADDRESS, client.household), (LOGIN_BY_EMAIL, email.key))
-    ctx.hasher.admit()
-    found = await store.by_email(ctx.driver, email.key)
-    hash = found.hash if found else None
-    outcome = None
-    if await ctx.hasher.verify(hash, password) and found is not None:
-        better = await _better(ctx, found.hash, password)
-        async with ctx.db.begin() as tx:
-            user = await store.still(tx, found.user_id, found.hash)
-            if user is not None:
-                outcome = await signin.first_step(ctx, tx, client, user, METHOD, remember=remember)
-                if better is not None:
-                    await store.rehash(tx, found.credential_id, old=found.hash, new=better)
-                    await audit.record(ctx, tx, "password.rehashed", client, user.id)
+    attempt = await trying.claim(ctx, client, email.key, signin.presented(ctx, device_token))
+    proven = await trying.proven(ctx, attempt, password)
+    outcome = await _sign_in(ctx, client, attempt, proven, password, remember=remember) if proven else None
     if outcome is None:
-        await _refused(ctx, client, found.user_id if found else None)
+        await trying.refuse(ctx, client, attempt)
         raise InvalidCredentials()
     await signin.finish(ctx, outcome, METHOD)
     return outcome
 
 
-async def _better(ctx: Context, hash: str, password: str) -> str | None:
-    """A hash with today's parameters, if the stored one has others; not when that would keep the person out."""
-    if not ctx.hasher.needs_rehash(hash):
+async def _sign_in(
+    ctx: Context, client: Client, attempt: Try, proven: Owned, password: str, *, remember: bool
+) -> SignedIn | None:
+    """None where the person is disabled or has another password by now. In one statement, unless it takes more."""
+    if ctx.hasher.needs_rehash(proven.hash):
+        better = await _better(ctx, password)
+        return await _sign_in_by_steps(ctx, client, attempt, proven, remember=remember, better=better)
+    beginning = starting.begin(ctx, client, methods=(AMR[METHOD],), remember=remember)
+    values = {
+        **audit.values(ctx, client),
+        **beginning.parameters,
+        "user_id": proven.user_id,
+        "hash": proven.hash,
+        "counter": attempt.counter,
+        "must_verify": ctx.settings.email_verification == "required",
+        "is_known": attempt.device_id is not None,
+    }
+    row = await store.sign_in(ctx.driver, values)
+    if row is None:
         return None
+    if row.started_at is None:
+        return await _sign_in_by_steps(ctx, client, attempt, proven, remember=remember, better=None)
+    is_verified = row.email_verified_at is not None
+    issued = starting.issue(
+        ctx, beginning, row.id, email_verified=is_verified, now=row.started_at, until=row.idle_expires_at
+    )
+    ended = await starting.lately_ended(ctx, row.id) if row.ended else ()
+    return signin.signed_in(ctx, client, row, Started(issued, ended, is_familiar=True), attempt.device_id)
+
+
+async def _sign_in_by_steps(
+    ctx: Context, client: Client, attempt: Try, proven: Owned, *, remember: bool, better: str | None
+) -> SignedIn | None:
+    """The same in a transaction of many statements, for what is rare."""
+    outcome = None
+    async with ctx.db.begin() as tx:
+        user = await store.still(tx, proven.user_id, proven.hash)
+        if user is None:
+            return None
+        await counters.clear(tx, attempt.counter)
+        if user.email_verified_at is None and ctx.settings.email_verification == "required":
+            await audit.record(ctx, tx, "sign_in.refused", client, user.id, method=METHOD, reason="email_unverified")
+        else:
+            outcome = await signin.first_step(
+                ctx, tx, client, user, METHOD, remember=remember, device_id=attempt.device_id
+            )
+            if better is not None:
+                await store.rehash(tx, proven.credential_id, old=proven.hash, new=better)
+                await audit.record(ctx, tx, "password.rehashed", client, user.id)
+    if outcome is None:
+        metrics.SIGN_INS.labels(METHOD, "refused").inc()
+        raise EmailUnverified()
+    return outcome
+
+
+async def _better(ctx: Context, password: str) -> str | None:
+    """A hash with today's parameters; none when that would keep the person out."""
     try:
         return await ctx.hasher.hash(password)
     except (Busy, Unavailable):
         return None
-
-
-async def _refused(ctx: Context, client: Client, user_id: UUID | None) -> None:
-    """On record, with the same work for an address that belongs to nobody."""
-    metrics.SIGN_INS.labels(METHOD, "refused").inc()
-    async with ctx.db.begin() as tx:
-        await audit.record(ctx, tx, "sign_in.refused", client, user_id, method=METHOD)
-
-
-async def _refuse_weak(ctx: Context, password: str, *, personal: Sequence[str]) -> None:
-    weakness = await ctx.hasher.run(
-        rules.weakness, password, minimum=ctx.settings.password_min_length, personal=personal, common=common.passwords()
-    )
-    if weakness is not None:
-        fault = {"pointer": "/password", "message": weakness.message}
-        raise WeakPassword(weakness.message, reason=weakness.code, errors=[fault])

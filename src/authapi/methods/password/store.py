@@ -1,32 +1,125 @@
 """The SQL of passwords."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from authapi.audit import service as audit
 from authapi.core import db
 from authapi.core.context import Context
-from authapi.core.driver import Driver
+from authapi.core.driver import Driver, Statement
 from authapi.credentials.models import Credential
 from authapi.methods.password.models import Password
+from authapi.sessions.store import STARTED, familiar
+from authapi.signin.store import ADDRESS_WAITS, CLAIMED, CLEARED
 from authapi.users.models import User
 
 METHOD = "password"
 
-
-_BY_EMAIL = """
-    SELECT u.id AS user_id, p.credential_id, p.hash
+_FOUND = """
+    SELECT u.id AS user_id, p.credential_id, p.hash, p.set_at
       FROM users AS u LEFT JOIN credentials AS c ON c.user_id = u.id AND c.method = 'password'
                       LEFT JOIN passwords AS p ON p.credential_id = c.id
-     WHERE u.email_key = $1
 """
+
+_BY_EMAIL = f"{_FOUND} WHERE u.email_key = $1"
+
+_TRIED = """
+    SELECT person.user_id, person.credential_id, person.hash, claimed.key, claimed.level, claimed.let_through,
+           attempt.is_known
+      FROM claimed CROSS JOIN attempt LEFT JOIN person ON true
+"""
+
+_CLAIM = Statement(f"""
+    WITH person AS (
+        {_FOUND} WHERE u.email_key = :email_key
+    ), device AS (
+        SELECT EXISTS (SELECT FROM person WHERE user_id = CAST(:device_user AS uuid)
+                          AND set_at <= CAST(:device_since AS timestamptz)) AS is_known
+    ), attempt AS (
+        SELECT CASE WHEN is_known THEN CAST(:device AS bytea) ELSE CAST(:account AS bytea) END AS key,
+               is_known OR NOT {ADDRESS_WAITS} AS let_through, is_known
+          FROM device
+    ), {CLAIMED} {_TRIED}
+""")
+
+_CLAIM_OWN = Statement(f"""
+    WITH person AS (
+        {_FOUND} WHERE u.id = :user_id
+    ), attempt AS (
+        SELECT CAST(:device AS bytea) AS key, true AS let_through, true AS is_known
+    ), {CLAIMED} {_TRIED}
+""")
+
+_PASSED = audit.sql(
+    "sign_in.passed",
+    user="person.id",
+    session=":id",
+    data="jsonb_build_object('method', 'password')",
+    source="FROM person",
+)
+
+_CROWDED = audit.sql(
+    "session.ended",
+    user="person.id",
+    session="gone.id",
+    data="jsonb_build_object('reason', 'too_many_sessions')",
+    source="FROM person, room, unnest(room.ended) AS gone(id)",
+    id="left(CAST(CAST(:event AS uuid) AS text), 19) || right(CAST(gone.id AS text), 17)",
+)
+"""The id has the time of the sign-in's own event (UUIDv7) and the chance of the session's id."""
+
+_PASS = Statement(f"""
+    WITH proven AS (
+        SELECT u.* FROM users AS u JOIN credentials AS c ON c.user_id = u.id AND c.method = 'password'
+                                   JOIN passwords AS p ON p.credential_id = c.id
+         WHERE u.id = CAST(:user_id AS uuid) AND u.disabled_at IS NULL AND p.hash = CAST(:hash AS text)
+           FOR NO KEY UPDATE OF u, p
+    ), person AS (
+        SELECT id FROM proven
+         WHERE erase_at IS NULL AND (email_verified_at IS NOT NULL OR NOT CAST(:must_verify AS boolean))
+           AND (CAST(:is_known AS boolean) OR {familiar("proven.id")})
+    ), {STARTED}, cleared AS (
+        {CLEARED} WHERE key = CAST(:counter AS bytea) AND EXISTS (SELECT FROM person)
+    ), noted AS (
+        {_PASSED}
+    ), crowded AS (
+        {_CROWDED}
+    )
+    SELECT proven.*, started.created_at AS started_at, started.idle_expires_at, (SELECT ended FROM room) AS ended
+      FROM proven LEFT JOIN started ON true
+""")
 
 
 async def by_email(driver: Driver, email_key: str) -> Any:
     """A row (user_id, credential_id, hash), its hash None without a password; or None where nobody has the address."""
     return await driver.row(_BY_EMAIL, email_key)
+
+
+async def claim(driver: Driver, values: Mapping[str, Any]) -> Any:
+    """Counts a try before its password is looked at, and finds whose it is: (user_id, credential_id, hash), all None
+    where nobody has the address, and (key, level, let_through) of the counter that counted, the device's if `is_known`.
+    """
+    return await driver.row(_CLAIM.sql, *_CLAIM.arguments(values))
+
+
+async def claim_own(driver: Driver, values: Mapping[str, Any]) -> Any:
+    """The same for somebody who is signed in."""
+    return await driver.row(_CLAIM_OWN.sql, *_CLAIM_OWN.arguments(values))
+
+
+async def sign_in(driver: Driver, values: Mapping[str, Any]) -> Any:
+    """All of a sign-in at once: the person with (started_at, idle_expires_at, ended).
+
+    None where they are disabled or have another password by now. `started_at` is None where nothing was done because
+    it takes more: a word to the owner about a new device, an address to be verified, a person who was leaving.
+
+    By the driver: one statement instead of seven and a transaction's two (docs/PERFORMANCE.md).
+    """
+    return await driver.row(_PASS.sql, *_PASS.arguments(values))
 
 
 async def still(tx: AsyncSession, user_id: UUID, hash: str) -> User | None:
@@ -54,3 +147,10 @@ async def rehash(tx: AsyncSession, credential_id: UUID, *, old: str, new: str) -
     await tx.execute(
         update(Password).where(Password.credential_id == credential_id, Password.hash == old).values(hash=new)
     )
+
+
+async def change(ctx: Context, tx: AsyncSession, user_id: UUID, hash: str) -> bool:
+    """False for a person without a password."""
+    mine = select(Credential.id).where(Credential.user_id == user_id, Credential.method == METHOD).scalar_subquery()
+    statement = update(Password).where(Password.credential_id == mine).values(hash=hash, set_at=db.now(ctx.clock))
+    return await tx.scalar(statement.returning(Password.credential_id)) is not None
