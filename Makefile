@@ -22,6 +22,10 @@ help: ## list the targets
 run: ## the whole service on 127.0.0.1:8000, with Postgres and Valkey of its own (AUTHAPI_HOST, AUTHAPI_PORT)
 	@$(INSTALL) run && exec $(BIN)/python -m authapi dev
 
+.PHONY: seed
+seed: ## people to develop with, beside `make run` or before it (args="--people 50"); gone again with args="--clean"
+	@$(INSTALL) run && exec $(WITH_SERVERS) authapi seed $(args)
+
 .PHONY: doctor
 doctor: ## what this machine has and what is missing
 	@$(INSTALL) run && exec $(WITH_SERVERS) authapi doctor

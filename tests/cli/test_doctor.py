@@ -8,21 +8,24 @@ import pytest
 from pydantic import SecretStr
 
 from authapi.core.settings import Misconfigured, Settings
-from authapi.doctor import database, redis, rules, service
+from authapi.doctor import database, mail, redis, rules, service
 from authapi.doctor.findings import Finding
 from tests.cli.conftest import Call, sql
+from tests.support.smtp import MailServer
 
 GOOD = "q3L0vX8c+Vt7ZkGmJ2nB5sRyPwUaEoI1dHfTxMbNzK9"
 
 
 @pytest.fixture
-def production(own_database: str, own_redis: str) -> Settings:
+def production(own_database: str, own_redis: str, mail_server: MailServer) -> Settings:
     return Settings(
         _env_file=None,
         database_url=own_database,
         redis_url=own_redis,
         secret=GOOD,
         public_url="https://auth.example.com",
+        smtp_url=mail_server.url,
+        mail_from="Example <hello@example.com>",
         trusted_proxies=("10.0.0.0/24",),
     )
 
@@ -35,8 +38,9 @@ async def test_a_fresh_installation_has_nothing_to_put_right(production: Setting
     findings = await service.examine(production)
     errors = [finding for finding in findings if finding.level == "error"]
     assert [e.message for e in errors if "fsync" not in e.message] == []  # the tests' server is a fast one
-    assert {"database", "migrations", "redis", "clock", "secret", "keys"} <= set(only(findings, "ok"))
-    assert set(only(findings, "warning")) == {"worker", "redis"}  # neither a worker nor an instance runs yet
+    assert {"database", "migrations", "redis", "mail", "clock", "secret", "keys"} <= set(only(findings, "ok"))
+    # neither a worker nor an instance runs yet, and the tests' role owns the tables
+    assert set(only(findings, "warning")) == {"worker", "redis", "audit"}
 
 
 async def test_each_finding_has_its_fix(production: Settings) -> None:
@@ -55,6 +59,33 @@ async def test_servers_that_are_away(production: Settings) -> None:
     findings = await service.examine(production.model_copy(update=away))
     assert only(findings, "error") == ["database", "redis"]
     assert not any("hidden" in str(finding) for finding in findings)
+
+
+async def test_a_mail_server_that_is_away_or_refuses_the_login(production: Settings, mail_server: MailServer) -> None:
+    for url, reason in {
+        "smtp://u:hidden@127.0.0.1:1": "SMTPConnectError",
+        f"smtp://u:hidden@127.0.0.1:{mail_server.port}": "SMTPAuthenticationError 535",
+    }.items():
+        findings = await service.examine(production.model_copy(update={"smtp_url": SecretStr(url)}))
+        (finding,) = [each for each in findings if each.subject == "mail"]
+        assert finding.level == "error"
+        assert reason in finding.message
+        assert "hidden" not in str(finding)
+
+
+@pytest.mark.parametrize(
+    ("number", "age", "failed", "said"),
+    [
+        (0, 0, 0, []),
+        (9, 200, 0, []),
+        (9, 600, 0, ["9 messages wait, the oldest for 10 minutes."]),
+        (0, 0, 2, ["2 mess"]),
+    ],
+)
+def test_mail_that_does_not_get_out(number: int, age: float, failed: int, said: list[str]) -> None:
+    found = list(mail.judge_outbox(number, age, failed=failed))
+    assert len(found) == len(said)
+    assert all(finding.message.startswith(words) for finding, words in zip(found, said, strict=True))
 
 
 async def test_a_database_that_does_not_exist(production: Settings) -> None:
@@ -104,6 +135,8 @@ def test_settings_that_are_weak(changes: dict[str, object], level: str, subject:
         "redis_url": "redis://r/0",
         "secret": GOOD,
         "public_url": "https://auth.example.com",
+        "smtp_url": "smtp://mail.example.com",
+        "mail_from": "hello@example.com",
         "trusted_proxies": ("10.0.0.0/24",),
     }
     assert [f for f in rules.judge(_settings(values), metrics_folder=None) if f.level != "ok"] == []

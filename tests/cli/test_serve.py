@@ -66,6 +66,17 @@ def test_several_processes_share_a_port_and_their_metrics(
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
+@pytest.mark.parametrize(("url", "are_plain"), [("http://localhost:8000", True), ("https://auth.example.com", False)])
+def test_the_start_says_when_cookies_are_not_secure(
+    launch: Launch, environment: dict[str, str], url: str, are_plain: bool
+) -> None:
+    port = free_port()
+    running = launch("serve", "--port", str(port), environment=environment | {"AUTHAPI_PUBLIC_URL": url})
+    await_(lambda: ready(running, f"http://127.0.0.1:{port}"))
+    assert ("cookies go without Secure" in running.said()) == are_plain
+    assert running.end() == 0
+
+
 def test_settings_that_are_missing_are_listed(call_alone: Call, outside: dict[str, str]) -> None:
     run = call_alone("serve", environment=outside)
     assert (run.returncode, run.stdout) == (2, "")
