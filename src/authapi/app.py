@@ -6,16 +6,21 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 
+from authapi.addresses.router import router as addresses
+from authapi.audit.router import router as events
 from authapi.core import document, logs, problems, stack, telemetry
 from authapi.core.context import Context, build
 from authapi.core.settings import load
 from authapi.docs.router import router as docs
 from authapi.methods.password.router import router as password
 from authapi.operations.router import router as operations
+from authapi.outbox.router import router as inbox
+from authapi.pages.router import router as pages
 from authapi.sessions import denylist, pulse
 from authapi.sessions.router import public as keys
 from authapi.sessions.router import router as sessions
 from authapi.signin.router import router as signin
+from authapi.users.router import router as users
 
 
 def application() -> FastAPI:
@@ -46,15 +51,26 @@ def create_app(ctx: Context) -> FastAPI:
     app.include_router(keys)
     if ctx.settings.shows_docs:
         app.include_router(docs)
+    if ctx.settings.link_url is None:
+        app.include_router(pages)
+    if ctx.settings.env == "development":
+        app.include_router(inbox)
     return app
 
 
 def routes() -> APIRouter:
     """The login methods stand here one by one; another one is two lines."""
-    api = APIRouter(prefix="/api/v1/auth")
-    api.include_router(password)
-    api.include_router(sessions)
-    api.include_router(signin)
+    auth = APIRouter(prefix="/auth")
+    auth.include_router(password)
+    auth.include_router(sessions)
+    auth.include_router(signin)
+    auth.include_router(addresses)
+    people = APIRouter(prefix="/users")
+    people.include_router(users)
+    people.include_router(events)
+    api = APIRouter(prefix="/api/v1")
+    api.include_router(auth)
+    api.include_router(people)
     return api
 
 
@@ -67,6 +83,7 @@ async def _living(app: FastAPI) -> AsyncIterator[None]:
         gc.collect()
         gc.freeze()  # what lives as long as the process is never looked at again: fewer and shorter pauses
         gc.set_threshold(50_000, 20, 20)
+        gc.enable()
         yield
     await denylist.rest()
     await ctx.close()

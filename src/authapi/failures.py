@@ -11,6 +11,7 @@ from authapi.local.binaries import CannotStart
 from authapi.migrations import CannotMigrate
 from authapi.serving import CannotServe
 from authapi.sessions.keys import TooSoon
+from authapi.signin.oversight import UnknownPerson
 
 FAILED, MISCONFIGURED = 1, 2
 NOT_MIGRATED = ("3F000", "42P01", "42703")
@@ -35,6 +36,8 @@ def _sentence(error: Exception) -> str | None:
         return str(error)
     if isinstance(error, TooSoon):
         return f"Not yet: {error}. With --force it signs at once, and whoever has cached the keys refuses its tokens."
+    if isinstance(error, UnknownPerson):
+        return f"Nobody here has the id or the address {error}."
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}."
     if isinstance(error, OSError | TimeoutError | SQLAlchemyError | PostgresError):

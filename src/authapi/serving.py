@@ -1,6 +1,7 @@
 """Runs the HTTP application under uvicorn, in one process or in several."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -19,7 +20,7 @@ from authapi.core import logs
 from authapi.core.context import open_context
 from authapi.core.protocol import GuardedProtocol
 from authapi.core.settings import Settings
-from authapi.sessions import pulse
+from authapi.sessions import cookies, pulse
 
 KEEP_ALIVE = 75
 """Seconds that an idle connection stays open: longer than the 60 after which most proxies close theirs."""
@@ -46,10 +47,13 @@ def run(settings: Settings, *, host: str, port: int, workers: int) -> int:
     config = _config(workers)
     listener = _bind(host, port)
     shown = f"[{host}]" if ":" in host else host
+    if cookies.are_plain(settings):
+        log.warning("cookies go without Secure and the prefix __Host-: plain HTTP on this machine, for development")
     log.info("the service starts", extra={"url": f"http://{shown}:{listener.getsockname()[1]}", "workers": workers})
     if workers == 1:
         _Server(config).run([listener])
         return 0
+    gc.enable()  # the supervisor's own
     with _shared_metrics():
         supervisor = _Workers(config, [listener])
         supervisor.run()

@@ -1,26 +1,47 @@
-"""The worker: what is done at set times, each time by one of all workers."""
+"""The worker: what is done at set times, and what others have queued, each time by one of all workers."""
 
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from datetime import timedelta
+from typing import Any, TypeAlias
 
 import asyncpg
 from pgqueuer.applications import PgQueuer
 from pgqueuer.db import AsyncpgDriver
+from pgqueuer.errors import RetryRequested
+from pgqueuer.models import Job as QueuedJob
 
-from authapi.core import db, queue
+from authapi.addresses import change, verification
+from authapi.audit import jobs as audit
+from authapi.codes import jobs as codes
+from authapi.core import db, deferred, queue
 from authapi.core.context import Context
+from authapi.methods.password import registration, reset
+from authapi.outbox import delivery
+from authapi.outbox import jobs as mail
+from authapi.outbox.service import DELIVER
 from authapi.sessions import jobs, pulse
+from authapi.signin import departure
+from authapi.signin import jobs as sign_ins
 
 CONNECT_TIMEOUT = 5.0
 ANSWER_TIMEOUT = 10.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 15.0
 STEADY = 60.0
 """Seconds of work after which the next failure counts as a first one."""
+
+BATCH, AT_ONCE = 10, 20
+"""Queued jobs that a worker takes with one statement, and that it has in hand at most. What is done at set times is not
+counted."""
+
+HEARTBEAT_TIMEOUT, POLL = timedelta(seconds=10), timedelta(seconds=5)
+"""The jobs of a worker that has been silent for so long are done by another one, which looks for them so often."""
+
+LONGEST_WAIT = timedelta(hours=1)
 
 GRACE = 15.0
 """Seconds that jobs under way may still take when the worker shall stop; then they are broken off."""
@@ -44,7 +65,31 @@ class Job:
 JOBS = (
     Job("sessions.purge", "*/10 * * * *", jobs.purge),
     Job("keys.maintain", "* * * * *", jobs.maintain_keys),
+    Job("sign_ins.purge", "15 * * * *", sign_ins.purge),
+    Job("mail.requeue", "* * * * *", mail.requeue),
+    Job("mail.purge", "20 * * * *", mail.purge),
+    Job("users.erase", "*/10 * * * *", departure.erase),
+    Job("users.dismiss_unverified", "30 * * * *", departure.dismiss_unverified),
+    Job("codes.purge", "50 * * * *", codes.purge),
+    Job("queue.purge", "40 * * * *", queue.purge),
+    Job("audit.seal", "* * * * *", audit.seal),
+    Job("audit.retain", "*/10 * * * *", audit.retain),
 )
+
+Take: TypeAlias = Callable[[Context, bytes, int], Awaitable[timedelta | None]]
+
+QUEUES: Mapping[str, Take] = {
+    DELIVER: delivery.deliver,
+    registration.REGISTER: deferred.taken_up(registration.REGISTER, registration.register),
+    reset.FORGOT: deferred.taken_up(reset.FORGOT, reset.send),
+    verification.RESEND: deferred.taken_up(verification.RESEND, verification.send_again),
+    change.CHANGE: deferred.taken_up(change.CHANGE, change.begin),
+}
+"""By the name under which jobs are queued: gets the payload and the id of the job, and returns after how long it must
+be done again, or None when it is done. It runs again where a worker dies or where it raises: it must be idempotent."""
+
+IN_HAND: Mapping[str, int] = {DELIVER: 10}
+"""How many jobs of a queue all workers together have in hand at most, so that a mail server that hangs leaves room."""
 
 
 async def run(ctx: Context) -> None:
@@ -79,7 +124,15 @@ async def _work(ctx: Context, stop: asyncio.Event) -> None:
     driver = AsyncpgDriver(connection)
     worker = PgQueuer(driver, queue.NAMES.channel, queries=queue.queries(driver))
     _enlist(worker, ctx)
-    working = asyncio.create_task(worker.run(shutdown_on_listener_failure=True))
+    working = asyncio.create_task(
+        worker.run(
+            dequeue_timeout=POLL,
+            batch_size=BATCH,
+            max_concurrent_tasks=AT_ONCE,
+            heartbeat_timeout=HEARTBEAT_TIMEOUT,
+            shutdown_on_listener_failure=True,
+        )
+    )
     waiting = [asyncio.create_task(event.wait()) for event in (stop, lost)]
     try:
         await asyncio.wait({working, *waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -98,9 +151,24 @@ async def _work(ctx: Context, stop: asyncio.Event) -> None:
 
 
 def _enlist(worker: PgQueuer, ctx: Context) -> None:
-    """What the worker does. A queue is one more line: `worker.entrypoint(name)(function)`."""
     for job in JOBS:
         worker.schedule(job.name, job.schedule, accepts_context=False)(_performer(ctx, job))
+    for name, take in QUEUES.items():
+        limit = IN_HAND.get(name, 0)
+        worker.entrypoint(name, concurrency_limit=limit, accepts_context=False)(_taker(ctx, take))
+
+
+def _taker(ctx: Context, take: Take) -> Callable[[QueuedJob], Awaitable[None]]:
+    async def perform(job: QueuedJob) -> None:
+        try:
+            wait = await take(ctx, job.payload or b"", job.id)
+        except Exception as error:
+            wait = min(timedelta(seconds=2 ** min(job.attempts, 16)), LONGEST_WAIT)
+            _tell(error, "a queued job failed and is tried again", job=job.entrypoint, seconds=wait.total_seconds())
+        if wait is not None:
+            raise RetryRequested(wait)
+
+    return perform
 
 
 def _performer(ctx: Context, job: Job) -> Callable[[Any], Awaitable[None]]:

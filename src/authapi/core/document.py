@@ -29,17 +29,20 @@ WITH_A_BODY = (BodyTooLarge, UnsupportedMediaType, InvalidRequest)
 TAGS = {
     "sign-in": "Sign up, log in, and what a front end needs to know before.",
     "sessions": "Refresh, log out, and see where one is signed in.",
+    "addresses": "Prove an e-mail address, and change it.",
+    "users": "The person's own profile and data.",
     "keys": "How other services verify access tokens.",
     "operations": "Health, metrics, and the meaning of problems.",
 }
 
 DESCRIPTION = """\
-Signs people up and in, and hands out rotating tokens.
-
 **Tokens.** An access token (a JWT, RFC 9068) is valid for 15 minutes and goes with each call as
 `Authorization: Bearer …`. A refresh token is opaque, is replaced at each refresh, and is good for 7 days
 after the last one. Store the new refresh token before you use it. When an answer is lost, ask again with the same
 token.
+
+**Browsers.** A page that signs in with `X-Auth-Mode: cookie` gets the refresh token as a cookie that no script reads.
+Calls that use the cookie need `X-CSRF-Token`, the `csrf_token` of the answer or of `GET …/auth/csrf`.
 
 **Problems** are `application/problem+json` (RFC 9457). `code` never changes. `action` says what to do:
 `fix_request`, `retry`, `wait`, `refresh`, `reload_tokens`, `reauthenticate`, `step_up`, `verify_email` or
@@ -106,7 +109,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
     document = get_openapi(
         title="authapi",
         version=version("authapi"),
-        summary="Sign people in; hand out rotating tokens.",
+        summary="Signs people up and in, and hands out rotating tokens.",
         description=DESCRIPTION,
         license_info={"name": "MIT", "identifier": "MIT"},
         routes=app.routes,

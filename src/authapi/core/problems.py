@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
@@ -162,7 +163,18 @@ def install(app: FastAPI) -> None:
 
 
 async def render(request: Request, error: Exception) -> Response:
-    return answer(as_problem(error), request.scope)
+    problem = as_problem(error)
+    if isinstance(problem, MethodNotAllowed):
+        problem.headers.update(_allow(request))
+    return answer(problem, request.scope)
+
+
+def _allow(request: Request) -> dict[str, str]:
+    """All methods of the path (RFC 9110 §10.2.1): the router names those of the first route alone that has the path."""
+    routes = list(iter_route_contexts(request.app.routes))
+    found = {route.path for route in routes if route.endpoint and route.endpoint is request.scope.get("endpoint")}
+    methods = {method for route in routes if route.path in found for method in route.methods or ()}
+    return {"Allow": ", ".join(sorted(methods))} if methods else {}
 
 
 def as_problem(error: Exception) -> Problem:

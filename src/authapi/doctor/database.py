@@ -30,6 +30,7 @@ _SERVER = text("""
            current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int AS room,
            pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool AS is_read_only
 """)
+_AUDIT = text("SELECT has_table_privilege('audit_events', 'UPDATE, DELETE, TRUNCATE, TRIGGER')")
 _WORKER = text("SELECT extract(epoch FROM clock_timestamp() - max(updated)) / 60 FROM jobs.pgqueuer_schedules")
 
 
@@ -47,6 +48,7 @@ async def probe(ctx: Context) -> list[Finding]:
     findings += judge_migrations(status)
     if not status.pending and not status.is_ahead:
         findings += judge_jobs(silence)
+        findings.append(judge_audit(can_change=await _can_change_audit(ctx)))
         findings += judge_keys(await keys.status(ctx), ctx.vault, ctx.settings)
     return findings
 
@@ -121,6 +123,16 @@ def judge_jobs(silence: float | None) -> Iterator[Finding]:
     )
 
 
+def judge_audit(*, can_change: bool) -> Finding:
+    if not can_change:
+        return ok("audit", "The service can add events and cannot change them.")
+    return warning(
+        "audit",
+        "The service's database role may change what is on record: whoever breaks in can, too.",
+        "Serve with a second role: `authapi migrate grant ROLE`, and its name in AUTHAPI_DATABASE_URL.",
+    )
+
+
 def judge_keys(stored: Sequence[StoredKey], vault: Vault, settings: Settings) -> Iterator[Finding]:
     closed = [key.kid for key in stored if not _opens(key, vault)]
     if closed:
@@ -147,6 +159,11 @@ def judge_keys(stored: Sequence[StoredKey], vault: Vault, settings: Settings) ->
             f"{earlier} are still sealed with an earlier secret.",
             "Run `authapi worker`: it seals them anew within a minute. Keep the earlier secret until then.",
         )
+
+
+async def _can_change_audit(ctx: Context) -> bool:
+    async with ctx.single.connect() as connection:
+        return bool((await connection.execute(_AUDIT)).scalar_one())
 
 
 async def _silence(connection: AsyncConnection) -> float | None:

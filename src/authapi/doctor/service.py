@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 import authapi.app  # noqa: F401  (every limit is then known by name)
 from authapi.core.context import Context, build
 from authapi.core.settings import Misconfigured, Settings, load
-from authapi.doctor import database, redis, rules
+from authapi.doctor import database, mail, redis, rules
 from authapi.doctor.findings import Finding, error
 
 PATIENCE = 10.0
@@ -16,6 +16,7 @@ PATIENCE = 10.0
 PROBES: tuple[tuple[str, Callable[[Context], Awaitable[Iterable[Finding]]]], ...] = (
     ("database", database.probe),
     ("redis", redis.probe),
+    ("mail", mail.probe),
 )
 
 

@@ -6,6 +6,7 @@ _GREETING = """
 authapi listens on {host}, port {port}
   API             {url}/api/v1/auth
   Documentation   {url}/docs
+  Mail            {url}/dev/inbox
   Health          {url}/health/ready
 {servers}
 This is development: plain HTTP, documentation pages on, rate limits x{scale}, the secret from {secret}.

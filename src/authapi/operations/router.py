@@ -11,6 +11,7 @@ from authapi.core.context import Context
 from authapi.core.http import Client, FromClient, InContext
 from authapi.core.problems import Action, NotFound, Problem
 from authapi.operations import service
+from authapi.outbox import service as outbox
 
 router = APIRouter(tags=["operations"])
 
@@ -82,7 +83,7 @@ async def prometheus(ctx: InContext, client: FromClient) -> Response:
     """Only for the networks in `AUTHAPI_OPERATOR_NETWORKS`; there is nothing here for others."""
     if not _is_operator(ctx, client):
         raise NotFound()
-    return Response(metrics.render(), media_type=metrics.CONTENT_TYPE)
+    return Response(metrics.render() + await outbox.gauges(ctx), media_type=metrics.CONTENT_TYPE)
 
 
 @router.get(
