@@ -1,7 +1,7 @@
 """The real application on real servers. Every test begins with empty tables and keys of its own."""
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from contextlib import AsyncExitStack
 
 import httpx
@@ -14,9 +14,11 @@ from authapi.core.context import Context, build
 from authapi.core.db import Table
 from authapi.core.settings import Settings
 from authapi.sessions import denylist, pulse
+from tests.support.inbox import Inbox
 from tests.support.outside import MovedClock
 from tests.support.people import Person, sign_up
 from tests.support.servers import Servers, make_database
+from tests.support.smtp import MailServer
 
 POSTGRES, VALKEY = "AUTHAPI_TESTS_POSTGRES", "AUTHAPI_TESTS_VALKEY"
 SECRET = "a root secret that only the tests use, 0123456789"
@@ -51,12 +53,21 @@ def redis_url(worker: int) -> str:
     return os.environ[VALKEY].rsplit("/", 1)[0] + f"/{worker % 16}"
 
 
+@pytest.fixture(scope="session")
+def mail_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailServer]:
+    """Its certificate is trusted by this process and by those it starts."""
+    server = MailServer(tmp_path_factory.mktemp("smtp"))
+    os.environ["SSL_CERT_FILE"] = str(server.certificate)
+    yield server
+    server.stop()
+
+
 @pytest.fixture
-def settings(postgres_url: str, redis_url: str) -> Settings:
-    return make_settings(postgres_url, redis_url)
+def settings(postgres_url: str, redis_url: str, mail_server: MailServer) -> Settings:
+    return make_settings(postgres_url, redis_url, mail_server.url)
 
 
-def make_settings(postgres_url: str, redis_url: str) -> Settings:
+def make_settings(postgres_url: str, redis_url: str, smtp_url: str | None = None) -> Settings:
     """Hashes are as light as the settings allow; everything else is as in production, but on plain HTTP."""
     return Settings(
         _env_file=None,
@@ -70,6 +81,8 @@ def make_settings(postgres_url: str, redis_url: str) -> Settings:
         limits_scale=1000,
         database_pool=10,
         allowed_origins=("https://app.example.com",),
+        smtp_url=smtp_url,
+        mail_from="Example <hello@example.com>",
     )
 
 
@@ -101,9 +114,11 @@ async def empty(settings: Settings, *, keep: Collection[str] = ("shared_state",)
     """Empties what the tests before have left; the tables to `keep` stay."""
     ctx = build(settings)
     async with ctx.db.begin() as tx:
+        await tx.execute(text("SET LOCAL session_replication_role = replica"))  # the triggers of the audit refuse
         for table in reversed(Table.metadata.sorted_tables):
             if table.name not in keep:
                 await tx.execute(table.delete())
+        await tx.execute(text("DELETE FROM jobs.pgqueuer"))
         if "signing_keys" not in keep:
             await tx.execute(text("UPDATE shared_state SET keys_version = keys_version + 1"))
     await ctx.close()
@@ -129,6 +144,13 @@ def api(instance: Instance) -> httpx.AsyncClient:
 @pytest.fixture
 async def ada(api: httpx.AsyncClient) -> Person:
     return await sign_up(api)
+
+
+@pytest.fixture
+def inbox(ctx: Context, mail_server: MailServer) -> Inbox:
+    """Everybody's mail: `(await inbox.last(to=...)).token`."""
+    mail_server.calm()
+    return Inbox(ctx, mail_server)
 
 
 @pytest.fixture(autouse=True)

@@ -40,6 +40,13 @@ async def test_no_answer_may_be_read_by_another_page(ada: Person, origin: str) -
         assert "access-control-allow-origin" not in reply.headers
 
 
+@pytest.mark.parametrize("origin", [OURS, "https://evil.example", None])
+async def test_no_cache_gives_one_page_the_answer_to_another(api: httpx.AsyncClient, origin: str | None) -> None:
+    for path in ("/.well-known/jwks.json", f"{PREFIX}/config", "/nothing"):
+        reply = await api.get(path, headers={"Origin": origin} if origin else {})
+        assert reply.headers["vary"] == "Origin"
+
+
 @pytest.mark.parametrize("call", CALLS, ids=str)
 async def test_a_preflight_of_our_own_front_end_is_granted(api: httpx.AsyncClient, call: Call) -> None:
     asked = {"Origin": OURS, **PREFLIGHT, "Access-Control-Request-Method": call.method}
@@ -80,7 +87,8 @@ async def test_options_without_a_preflight_is_no_method_here(api: httpx.AsyncCli
     for headers in ({}, {"Origin": OURS}):
         reply = await api.options(call.path, headers=headers)
         assert_problem(reply, 405, "method_not_allowed")
-        assert reply.headers["allow"] == call.method
+        methods = {other.method for other in CALLS if other.path == call.path}
+        assert reply.headers["allow"] == ", ".join(sorted(methods))
 
 
 @pytest.mark.parametrize("path", ["/.well-known/jwks.json", "/health/live", "/health/ready", f"{PREFIX}/config"])

@@ -11,7 +11,8 @@ from authapi.app import create_app
 from authapi.core import hot
 from authapi.core.context import Context
 from tests.conftest import Instance
-from tests.support.people import PREFIX, bearer, sign_up
+from tests.support.browsers import AS_COOKIE, Page
+from tests.support.people import ADA, PREFIX, bearer, sign_up
 
 CHANGING = ("request_id", "server_time", "access_token", "refresh_token", "refresh_in", "refresh_expires_at")
 """What differs between any two answers, the short cut or not."""
@@ -90,6 +91,28 @@ async def test_what_works_gets_the_same_answer(api: httpx.AsyncClient, plain: ht
     quick, slow = [shown(await ada.refresh(at=client)) for client in (api, plain)]
     assert quick == slow
     assert (quick[0], quick[1]["rotation"]) == (200, "rotated")
+
+
+async def test_a_cookie_gets_the_same_answer(instance: Instance, plain: httpx.AsyncClient) -> None:
+    for path, wanted in (("login", 200), ("refresh", 200), ("refresh", 403), ("logout", 204)):
+        replies: list[httpx.Response] = []
+        for client in (instance[1], plain):
+            client.cookies.clear()
+            page = Page(client, origin="http://127.0.0.1:8000")
+            await page.enter("signup" if not replies and path == "login" else "login")
+            headers = page.headers() if wanted != 403 else {"Origin": page.origin}
+            body = ADA if path == "login" else None
+            as_cookie = AS_COOKIE if path == "login" else {}
+            replies.append(await client.post(f"{PREFIX}/{path}", json=body, headers={**headers, **as_cookie}))
+        quick, slow = [_uncookied(reply) for reply in replies]
+        assert quick == slow
+        assert quick[0] == wanted
+
+
+def _uncookied(reply: httpx.Response) -> tuple[int, set[str], list[str]]:
+    """Members, and cookies without their values."""
+    cookies = [line.partition("=")[0] + line.partition(";")[2] for line in reply.headers.get_list("set-cookie")]
+    return reply.status_code, set(reply.json() if reply.content else ()), cookies
 
 
 async def test_an_answer_has_the_same_form_byte_by_byte(api: httpx.AsyncClient, plain: httpx.AsyncClient) -> None:

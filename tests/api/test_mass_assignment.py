@@ -59,7 +59,8 @@ async def test_names_are_told_apart_by_case_and_by_spaces(ada: Person, ctx: Cont
     for name, value in call.body.items():
         for other in (name.upper(), name.title(), f" {name}", f"{name} ", name.replace("_", "-"), f"{name}[]"):
             if other != name:
-                reply = await ada.api.request(call.method, call.path, json={**call.body, other: value})
+                body = {**call.body, other: value}
+                reply = await ada.api.request(call.method, call.path, json=body, headers=bearer(ada.access_token))
                 assert_problem(reply, 422, "invalid_request")
     assert await rows(ctx) == before
 
@@ -68,10 +69,11 @@ async def test_names_are_told_apart_by_case_and_by_spaces(ada: Person, ctx: Cont
 async def test_values_in_the_query_or_in_a_form_are_not_read(ada: Person, ctx: Context, call: Call) -> None:
     before = await rows(ctx)
     values = {name: str(value) for name, value in call.body.items()}
-    if not call.path.endswith("logout"):  # its body may be absent, and a stranger's logout ends nothing
-        reply = await ada.api.request(call.method, call.path, params=values)
+    headers = bearer(ada.access_token)
+    if not call.path.endswith(("logout", "resend")):  # their bodies may be absent
+        reply = await ada.api.request(call.method, call.path, params=values, headers=headers)
         assert_problem(reply, 422, "invalid_request")
-    reply = await ada.api.request(call.method, call.path, data=values)
+    reply = await ada.api.request(call.method, call.path, data=values, headers=headers)
     assert_problem(reply, 415, "unsupported_media_type")
     assert await rows(ctx) == before
 

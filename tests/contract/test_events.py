@@ -10,19 +10,24 @@ from authapi import reference
 from authapi.audit.service import EVENTS
 from tests.support.contract.source import ROOT, SOURCE, modules, plant, uses
 
-RECORD = "authapi.audit.service.record"
+RECORDING = {"authapi.audit.service.record": 2, "authapi.audit.service.sql": 0}
+"""What records an event, and which of its arguments is the name."""
 
 
 def faults(root: Path, events: Collection[str]) -> list[str]:
     recorded: set[str] = set()
     found = []
     for module in modules(root):
-        lines = {line for line, name in uses(module.tree) if name == RECORD}
-        calls = [node for node in ast.walk(module.tree) if isinstance(node, ast.Call) and node.func.lineno in lines]
-        for call in calls:
-            if ast.unparse(call.func).rpartition(".")[2] != "record":
+        used = {
+            (line, name.rpartition(".")[2]): RECORDING[name] for line, name in uses(module.tree) if name in RECORDING
+        }
+        for call in ast.walk(module.tree):
+            if not isinstance(call, ast.Call):
                 continue
-            where, name = f"{module.path}:{call.lineno}", call.args[2] if len(call.args) > 2 else None
+            place = used.get((call.func.lineno, ast.unparse(call.func).rpartition(".")[2]))
+            if place is None:
+                continue
+            where, name = f"{module.path}:{call.lineno}", call.args[place] if len(call.args) > place else None
             if not isinstance(name, ast.Constant) or not isinstance(name.value, str):
                 found.append(f"{where} records an event whose name cannot be read here")
             elif name.value not in events:
@@ -49,6 +54,12 @@ def test_an_event_that_is_only_recorded_or_only_listed_is_found(tmp_path: Path, 
     known = beginning + 'audit.record(ctx, tx, "moon.found", client)\n' if call else beginning
     planted = plant(tmp_path, {"users/service.py": f"{beginning}{call}\n", "users/rules.py": known})
     assert faults(planted, ["moon.found"]) == [fault]
+
+
+def test_an_event_in_the_sql_of_a_statement_counts_too(tmp_path: Path) -> None:
+    known = 'from authapi.audit import service as audit\nX = audit.sql("moon.found", user="id")\n'
+    planted = plant(tmp_path, {"users/store.py": known, "users/service.py": known.replace("moon.found", "planet.lost")})
+    assert faults(planted, ["moon.found"]) == ["users/service.py:2 records planet.lost, which is not listed"]
 
 
 def test_every_event_is_a_thing_and_what_happened_to_it() -> None:

@@ -9,16 +9,7 @@ from pathlib import Path
 from authapi.core.settings import Settings
 from tests.conftest import SECRET, empty
 from tests.support.processes import serving
-
-ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
-ADDRESS = "http://127.0.0.1:8000"
-
-
-def block(language: str, first_line: str) -> str:
-    """The block of code that begins like this."""
-    blocks: list[str] = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
-    return next(text for text in blocks if text.startswith(first_line))
+from tests.support.readme import ADDRESS, README, ROOT, block, with_status
 
 
 def test_the_five_minutes_work_as_they_are_written(settings: Settings, tmp_path: Path) -> None:
@@ -32,8 +23,9 @@ def test_the_five_minutes_work_as_they_are_written(settings: Settings, tmp_path:
     }
     with serving(environment, tmp_path / "log") as url:
         script = block("sh", "BASE=").replace(ADDRESS, url)
-        told = re.sub(r"^curl -sw '\\n'", r"curl -sw '\\n%{http_code}\\n'", script, flags=re.MULTILINE)
-        done = subprocess.run(["sh", "-e", "-c", told], capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            ["sh", "-e", "-c", with_status(script)], capture_output=True, text=True, timeout=60, check=False
+        )
         assert done.returncode == 0, done.stderr
         answers = [line for line in done.stdout.splitlines() if line]
         assert [line for line in answers if not line.startswith("{")] == ["201", "200", "204", "401"]

@@ -17,11 +17,14 @@ from authapi.core import logs, metrics
 from authapi.core.context import Context
 from authapi.core.settings import Settings
 from tests.conftest import SECRET, Start
-from tests.support.contract import leaks, story
+from tests.support.browsers import open_browser
+from tests.support.contract import leaks, letters, story
 from tests.support.contract.habits import compared
 from tests.support.contract.source import SOURCE, plant
+from tests.support.inbox import Inbox, Letter
 from tests.support.outside import MovedClock
 from tests.support.people import PREFIX
+from tests.support.smtp import MailServer
 
 
 class Terminal(io.StringIO):
@@ -36,9 +39,10 @@ def log(request: pytest.FixtureRequest, settings: Settings) -> Iterator[io.Strin
     root = logging.getLogger()
     names = ["authapi", *logs.CHATTY, "uvicorn", "uvicorn.error", "uvicorn.asgi", "uvicorn.access"]
     before = [(each, each.handlers, each.level, each.propagate) for each in (root, *map(logging.getLogger, names))]
-    raising = logging.raiseExceptions
+    raising, lines = logging.raiseExceptions, logs.access.stream
     logs.configure(settings.model_copy(update={"log_level": "debug"}), stream)
     yield stream
+    logs.access.stream = lines
     for logger, handlers, level, propagate in before:
         logger.handlers, logger.propagate = handlers, propagate
         logger.setLevel(level)
@@ -53,17 +57,20 @@ class Run:
     api: httpx.AsyncClient
     log: io.StringIO
     replies: list[httpx.Response]
+    letters: list[Letter]
 
     def secrets(self) -> dict[str, str]:
-        return story.SECRETS | leaks.issued(self.replies) | {"the root secret": SECRET}
+        chosen = story.SECRETS | letters.SECRETS | {"the root secret": SECRET}
+        return chosen | leaks.issued(self.replies) | letters.tokens(self.letters)
 
     async def places(self) -> dict[str, str]:
         told = leaks.answers(self.replies) | {"the log": self.log.getvalue()}
-        return told | await leaks.tables(self.ctx) | await leaks.redis(self.ctx) | await leaks.metrics(self.api)
+        stored = await leaks.tables(self.ctx) | await leaks.dump(self.ctx) | await leaks.redis(self.ctx)
+        return told | stored | await leaks.metrics(self.api)
 
 
 @pytest.fixture
-async def run(start: Start, log: io.StringIO, clock: MovedClock) -> Run:
+async def run(start: Start, log: io.StringIO, clock: MovedClock, mail_server: MailServer) -> Run:
     ctx, api = await start()
     replies: list[httpx.Response] = []
 
@@ -73,21 +80,30 @@ async def run(start: Start, log: io.StringIO, clock: MovedClock) -> Run:
 
     api.event_hooks["response"].append(heard)
     await story.tell(ctx, api, clock)
-    return Run(ctx, api, log, replies)
+    mail_server.calm()
+    async with open_browser(ctx, "http://test") as browser:
+        browser.event_hooks["response"].append(heard)
+        received = await letters.tell(api, browser, Inbox(ctx, mail_server))
+    return Run(ctx, api, log, replies, received)
 
 
 async def test_no_secret_of_a_whole_run_is_anywhere(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
     places = await run.places()
     assert {reply.status_code for reply in run.replies} >= {200, 201, 204, 400, 401, 404, 409, 413, 415, 422, 500}
-    assert len(run.secrets()) > 30
+    assert len(run.secrets()) > 60
+    assert len(letters.tokens(run.letters)) >= 6
+    assert len(letters.codes(run.letters)) >= 2
     assert "violates check constraint" in places["the log"]
     output = capfd.readouterr()
-    assert leaks.found(run.secrets(), places | {"stdout": output.out, "stderr": output.err}) == []
+    places |= {"stdout": output.out, "stderr": output.err}
+    assert leaks.found(run.secrets(), places) == []
+    assert leaks.codes_found(letters.codes(run.letters), places) == []
 
 
 async def test_no_hash_of_a_password_leaves_its_table(run: Run) -> None:
     places = await run.places()
-    assert leaks.found({"a hash": "$argon2"}, places) == ["a hash is in table public.passwords"]
+    found = leaks.found({"a hash": "$argon2"}, places)
+    assert found == ["a hash is in table public.passwords", "a hash is in the dump"]
 
 
 async def test_nothing_of_a_key_is_stored_unsealed(run: Run) -> None:
@@ -100,8 +116,10 @@ async def test_a_secret_is_found_wherever_it_comes_to_rest(run: Run) -> None:
     """So none of the places is overlooked."""
     token = next(token for token in leaks.issued(run.replies).values() if token.startswith("rt_"))
     hints = "UPDATE audit_events SET data = jsonb_build_object('hint', CAST(:hint AS text))"
-    logging.getLogger("authapi.planted").info("somebody typed %s", story.RIGHT)
+    code = next(iter(letters.codes(run.letters).values()))
+    logging.getLogger("authapi.planted").info("somebody typed %s and the code %s", story.RIGHT, code)
     async with run.ctx.db.begin() as tx:
+        await tx.execute(text("SET LOCAL session_replication_role = replica"))
         await tx.execute(text(hints), {"hint": story.ODD})
         await tx.execute(text("UPDATE sessions SET salt = :salt"), {"salt": token.encode()})
     async with Redis.from_url(run.ctx.settings.redis_url) as redis:
@@ -111,6 +129,8 @@ async def test_a_secret_is_found_wherever_it_comes_to_rest(run: Run) -> None:
     metrics.LIMITED.remove(story.HEADER)
     assert "the password is in the log" in found
     assert "a password in an odd place is in table public.audit_events" in found
+    assert "a password in an odd place is in the dump" in found
+    assert "the log" in str(leaks.codes_found(letters.codes(run.letters), {"the log": run.log.getvalue()}))
     assert "refresh_token of the 4. answer is in table public.sessions" in found
     assert "a password in an odd place is in redis" in found
     assert "a wrong password is in redis" in found

@@ -33,6 +33,8 @@ def test_it_serves_says_so_and_one_ctrl_c_ends_everything(dev: Start, folder: Pa
     ready = it.get("/health/ready")
     assert (ready.status_code, ready.json()["mode"]) == (200, "ok")
     assert it.get("/docs").status_code == 200
+    assert f"http://127.0.0.1:{port}/dev/inbox" in it.said
+    assert it.get("/dev/inbox").status_code == 200
     for words in (f"127.0.0.1, port {port}", "development", "plain HTTP", "x1000", "Ctrl-C"):
         assert words in it.said
     secret = folder / ".authapi" / "secret"

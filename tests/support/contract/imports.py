@@ -12,8 +12,20 @@ from tests.support.contract.source import Module, imported, modules
 
 ORDER = (
     *("local", "core", "audit", "idempotency", "outbox", "codes", "users", "credentials", "plans", "accounts"),
-    *("credits", "sessions", "signin", "methods", "onboarding", "operations", "admin", "docs", "router"),
-    *("app", "worker", "migrations", "doctor", "reference", "dev", "serving", "failures", "showing", "cli"),
+    *(
+        "credits",
+        "sessions",
+        "signin",
+        "methods",
+        "addresses",
+        "onboarding",
+        "operations",
+        "admin",
+        "docs",
+        "pages",
+        "router",
+    ),
+    *("app", "worker", "migrations", "doctor", "reference", "dev", "serving", "failures", "showing", "commands", "cli"),
     *("attended", "__main__"),
 )
 LOCAL_SERVERS_FOR = ("local", "dev", "failures")

@@ -1,8 +1,10 @@
 """Where a secret could come to rest, and the search for it there."""
 
+import asyncio
 import base64
 import json
 import re
+from asyncio.subprocess import PIPE
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -12,6 +14,7 @@ from redis.asyncio import Redis
 from sqlalchemy import text
 
 from authapi.core.context import Context
+from authapi.local.binaries import postgres_binaries
 
 PART = re.compile(r"[A-Za-z0-9_-]{10,}")
 """What survives whatever a writer does to blanks, quotes and umlauts."""
@@ -31,6 +34,12 @@ def found(secrets: Mapping[str, str], places: Mapping[str, str]) -> list[str]:
         for place, content in places.items()
         if any(coat in content for coat in coats(secret))
     ]
+
+
+def codes_found(codes: Mapping[str, str], places: Mapping[str, str]) -> list[str]:
+    """The same for codes of six digits, which are looked for as words: as parts of numbers they are everywhere."""
+    words = {name: re.compile(rf"(?<![\w.+-]){code}(?![\w.])") for name, code in codes.items()}
+    return [f"{name} is in {place}" for name, word in words.items() for place in places if word.search(places[place])]
 
 
 def coats(secret: str) -> set[str]:
@@ -59,6 +68,16 @@ async def tables(ctx: Context) -> dict[str, str]:
             f"table {name}": "\n".join(await tx.scalars(text(f"SELECT to_jsonb(t)::text FROM {name} t")))
             for name in names
         }
+
+
+async def dump(ctx: Context) -> dict[str, str]:
+    """What a backup of the database would hold."""
+    program = postgres_binaries() / "pg_dump"
+    url = ctx.settings.database_url.replace("+asyncpg", "")
+    run = await asyncio.create_subprocess_exec(program, url, stdout=PIPE, stderr=PIPE)
+    content, errors = await run.communicate()
+    assert run.returncode == 0, errors.decode()
+    return {"the dump": content.decode()}
 
 
 async def redis(ctx: Context) -> dict[str, str]:
@@ -102,11 +121,13 @@ def _shown(reply: httpx.Response) -> str:
     body = reply.text
     if issues(reply):
         body = json.dumps({name: value for name, value in reply.json().items() if name not in TOKENS})
-    return f"{reply.headers.multi_items()} {body}"
+    heads = [(name, value) for name, value in reply.headers.multi_items() if name != "set-cookie" or not issues(reply)]
+    return f"{heads} {body}"
 
 
-TOKENS = ("access_token", "refresh_token")
-ISSUING = ("/api/v1/auth/signup", "/api/v1/auth/login", "/api/v1/auth/refresh")
+TOKENS = ("access_token", "refresh_token", "device_token", "csrf_token")
+ISSUING = tuple(f"/api/v1/auth/{path}" for path in ("signup", "login", "refresh", "csrf", "password/confirm"))
+COOKIE = re.compile(r"^[^=;]+=([\w-]{20,})")
 
 
 def issues(reply: httpx.Response) -> bool:
@@ -115,11 +136,18 @@ def issues(reply: httpx.Response) -> bool:
 
 def issued(replies: Iterable[httpx.Response]) -> dict[str, str]:
     """Every token that was handed out, and the part of an access token that makes it one."""
+    issuing = [(number, reply) for number, reply in enumerate(replies, 1) if issues(reply)]
     tokens = {
-        f"{name} of the {number}. answer": str(reply.json()[name])
-        for number, reply in enumerate(replies, 1)
-        if issues(reply)
+        f"{name} of the {number}. answer": str(token)
+        for number, reply in issuing
         for name in TOKENS
+        if (token := reply.json().get(name)) is not None
+    }
+    tokens |= {
+        f"cookie {place} of the {number}. answer": cookie[1]
+        for number, reply in issuing
+        for place, line in enumerate(reply.headers.get_list("set-cookie"))
+        if (cookie := COOKIE.match(line)) is not None
     }
     signatures = {f"signature of {name}": token.rpartition(".")[2] for name, token in tokens.items() if "." in token}
     return tokens | signatures
