@@ -11,7 +11,21 @@ from datetime import datetime
 from pathlib import Path
 
 from authapi.local.binaries import CannotStart
-from benchmarks import far_redis, machine, page, peers, proc, process, report, results, rounds, scale, servers, storm
+from benchmarks import (
+    enumeration,
+    far_redis,
+    machine,
+    page,
+    peers,
+    proc,
+    process,
+    report,
+    results,
+    rounds,
+    scale,
+    servers,
+    storm,
+)
 from benchmarks.load import wrk
 from benchmarks.peers import OPERATIONS, OURS, CannotRun, Peer
 from benchmarks.rounds import Plan
@@ -19,7 +33,13 @@ from benchmarks.rounds import Plan
 FOLDER = Path(__file__).parent
 QUICK = Plan(("refresh", "session", "login", "logout"), (), 3, 2, 1000, 2000, 3)
 FULL = Plan(OPERATIONS, ("login", "signup"), 5, 3, 1000, 3000, 5)
-PROBES = {"process": process.probe, "storm": storm.probe, "far_redis": far_redis.probe, "scale": scale.probe}
+PROBES = {
+    "process": process.probe,
+    "storm": storm.probe,
+    "enumeration": enumeration.probe,
+    "far_redis": far_redis.probe,
+    "scale": scale.probe,
+}
 
 
 def main() -> int:

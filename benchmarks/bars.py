@@ -107,11 +107,19 @@ def _probes(results: Results) -> Iterator[Bar]:
     yield _most("storm", "session p99 while 8 log in ≤ 20 ms", _probe(results, "storm", "p99"), 20, " ms")
     yield _least("storm", "0.50 × its own rate then", _probe(results, "storm", "share"), 0.5)
     yield _most("storm", "200 logins queued: the last 503 ≤ 2 s", _probe(results, "storm", "refused_within"), 2, " s")
+    for operation in ("login", "signup", "forgot", "resend"):
+        asked = f"{operation}: five kinds of address, medians no further apart than chance"
+        yield _most("enumeration", asked, _enumeration(results, operation), 1, " × the noise")
     yield _least("far Redis", "session keeps 0.70 × its rate at +1 ms", _probe(results, "far_redis", "share"), 0.7)
 
 
 def _probe(results: Results, name: str, figure: str) -> float | None:
     return results.probes.get(name, {}).get(figure)
+
+
+def _enumeration(results: Results, operation: str) -> float | None:
+    spread, noise = (_probe(results, "enumeration", f"{operation}_{name}") for name in ("spread", "noise"))
+    return spread / noise if spread is not None and noise else None
 
 
 def _best(samples: Iterator[Sample]) -> Sample | None:

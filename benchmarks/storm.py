@@ -46,7 +46,7 @@ def _shared(contestant: Contestant, few: list[Vars]) -> float:
     shares = []
     for _ in range(ROUNDS):
         alone = raw.argon2(CORES, threads=2, seconds=2)
-        shares.append(put(contestant, operation, few, SECONDS, connections=16)[0].rate / alone)
+        shares.append(put(contestant, operation, few, SECONDS, connections=CONNECTIONS)[0].rate / alone)
     return sorted(shares)[ROUNDS // 2]
 
 
