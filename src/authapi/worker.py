@@ -42,6 +42,8 @@ HEARTBEAT_TIMEOUT, POLL = timedelta(seconds=10), timedelta(seconds=5)
 """The jobs of a worker that has been silent for so long are done by another one, which looks for them so often."""
 
 LONGEST_WAIT = timedelta(hours=1)
+MOST_TRIES = 36
+"""About a day: what has failed so often, through no fault of the database, is given up, or it would go on for ever."""
 
 GRACE = 15.0
 """Seconds that jobs under way may still take when the worker shall stop; then they are broken off."""
@@ -163,6 +165,9 @@ def _taker(ctx: Context, take: Take) -> Callable[[QueuedJob], Awaitable[None]]:
         try:
             wait = await take(ctx, job.payload or b"", job.id)
         except Exception as error:
+            if job.attempts >= MOST_TRIES and not db.is_unavailable(error):
+                log.error("a queued job is given up", exc_info=error, extra={"job": job.entrypoint, "id": job.id})
+                return
             wait = min(timedelta(seconds=2 ** min(job.attempts, 16)), LONGEST_WAIT)
             _tell(error, "a queued job failed and is tried again", job=job.entrypoint, seconds=wait.total_seconds())
         if wait is not None:
