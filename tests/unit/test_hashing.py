@@ -2,10 +2,9 @@
 
 import asyncio
 import logging
-import threading
 import time
 import unicodedata
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 from argon2 import PasswordHasher, extract_parameters
@@ -15,6 +14,7 @@ from authapi.core import hashing
 from authapi.core.hashing import Busy, Hasher
 from authapi.core.problems import Unavailable
 from authapi.core.settings import Settings
+from tests.support.gates import Gate, until
 
 PHRASE = "correct horse battery staple"
 HASHED = PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash(PHRASE)
@@ -41,25 +41,6 @@ async def narrow() -> AsyncIterator[Hasher]:
     hasher._estimate = 0.5
     yield hasher
     hasher.close()
-
-
-class Gate:
-    """Work that is counted, and that ends when it is let through."""
-
-    def __init__(self) -> None:
-        self.done = 0
-        self.opened = threading.Event()
-
-    def work(self) -> int:
-        self.opened.wait(10)
-        self.done += 1
-        return self.done
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110  (threads set no asyncio.Event)
-            await asyncio.sleep(0.001)
 
 
 async def test_the_right_password_passes_and_another_does_not(hasher: Hasher) -> None:

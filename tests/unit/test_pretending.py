@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import pairwise
 
 import pytest
 
 from authapi.core.hashing import Busy, Hasher
-from tests.unit.test_hashing import PHRASE, Gate, settings, until
+from tests.support.gates import Gate, until
+from tests.unit.test_hashing import PHRASE, settings
 
 
 @pytest.fixture
@@ -26,7 +28,7 @@ async def test_what_only_pretends_takes_as_long_as_a_hash_and_uses_no_thread(has
         await until(lambda jobs=jobs: hasher.waiting == jobs)  # type: ignore[misc]
         began = now()
         await hasher.pretend()
-        assert hashes * 0.1 <= now() - began < (hashes + 1) * 0.1
+        assert now() - began >= hashes * 0.1
         assert hasher.waiting == jobs
     gate.opened.set()
     await asyncio.gather(*working)
@@ -51,7 +53,8 @@ async def test_pretending_takes_what_the_last_verifications_took_one_after_the_o
         began = now()
         await hasher.pretend()
         took.append(now() - began)
-    assert [round(each / 0.05) for each in took] in ([1, 3, 1, 3], [3, 1, 3, 1])
+    assert min(took) >= 0.05
+    assert min(max(pair) for pair in pairwise(took)) >= 0.15
 
 
 async def test_a_verification_that_had_to_queue_is_no_example(hasher: Hasher) -> None:

@@ -44,6 +44,9 @@ OUTLIER = 2.0
 REMEMBERED = 64
 """Verifications whose times are repeated by those that only pretend."""
 
+COARSE = 0.0015
+"""Seconds by which a timer of the loop may be late: it counts in milliseconds. Others are served meanwhile."""
+
 LONGEST_NORMALISED = 4096
 """Characters. To normalise a run of combining marks is quadratic and holds the GIL: 17 ms for these, 4 s for 64 Ki."""
 
@@ -131,11 +134,13 @@ class Hasher:
         and a mean, so that many answers would tell which of them were hashed.
         """
         self.admit()
-        end = time.perf_counter() + self._waiting // self._threads * self.estimate
-        end += self._lately[0] if self._lately else self.estimate
+        began = time.perf_counter()
+        lately = self._lately[0] if self._lately else self.estimate
         self._lately.rotate()
-        while (left := end - time.perf_counter()) > 0:  # the loop's timers are whole milliseconds
-            await sleep(left)
+        seconds = self._waiting // self._threads * self.estimate + lately
+        await sleep(max(0.0, seconds - COARSE))
+        while time.perf_counter() - began < seconds:  # noqa: ASYNC110 - finer than the loop's timers
+            await sleep(0)
 
     def needs_rehash(self, hashed: str) -> bool:
         """Whether it was made with other parameters than today's (OWASP ASVS 11.2.2)."""

@@ -18,8 +18,9 @@ class SignedInOut(TokensOut):
     session: SessionOut
     device_token: str | None = Field(
         description="Send it with the next login on this device, and keep it when the person logs out: it proves that "
-        "they have signed in here before, so that strangers who fail for the account do not hold them up. It is no "
-        "credential. In cookie mode it is null: it comes as a cookie.",
+        "they have signed in here before, so that strangers who fail for the account do not hold them up. Each sign-in "
+        "gives a new one, and another password voids all. It is no credential. In cookie mode it is null: it comes as "
+        "a cookie.",
         examples=[DEVICE_TOKEN],
     )
 

@@ -20,7 +20,7 @@ from authapi.users.models import User
 METHOD = "password"
 
 _FOUND = """
-    SELECT u.id AS user_id, p.credential_id, p.hash, p.set_at
+    SELECT u.id AS user_id, p.credential_id, CASE WHEN u.disabled_at IS NULL THEN p.hash END AS hash, p.set_at
       FROM users AS u LEFT JOIN credentials AS c ON c.user_id = u.id AND c.method = 'password'
                       LEFT JOIN passwords AS p ON p.credential_id = c.id
 """
@@ -95,13 +95,16 @@ _PASS = Statement(f"""
 
 
 async def by_email(driver: Driver, email_key: str) -> Any:
-    """A row (user_id, credential_id, hash), its hash None without a password; or None where nobody has the address."""
+    """A row (user_id, credential_id, hash), its hash None without a password or where the person is disabled; or None
+    where nobody has the address."""
     return await driver.row(_BY_EMAIL, email_key)
 
 
 async def claim(driver: Driver, values: Mapping[str, Any]) -> Any:
     """Counts a try before its password is looked at, and finds whose it is: (user_id, credential_id, hash), all None
     where nobody has the address, and (key, level, let_through) of the counter that counted, the device's if `is_known`.
+
+    A disabled person's hash is None too: who has their password is told nothing, not even by the time it takes.
     """
     return await driver.row(_CLAIM.sql, *_CLAIM.arguments(values))
 
