@@ -9,6 +9,7 @@ from sqlalchemy import select, text
 from authapi.addresses.change import CONFIRM_WITHIN
 from authapi.audit.models import AuditEvent
 from authapi.core.context import Context
+from authapi.sessions import pulse
 from authapi.sessions.caller import RECENT
 from tests.conftest import Start
 from tests.support.emails import ask, confirm, forgot, is_invalid, move, prove, reset, stop
@@ -129,6 +130,7 @@ async def test_an_address_that_is_taken_is_asked_for_like_any_other(
     await prove(eve.api, inbox, BOB["email"])
     costs = []
     for email in (BOB["email"], NEW):
+        await pulse.beat(ctx)  # or on a slow machine the denylist would ask Postgres, the second time
         with work(ctx, monkeypatch) as done:
             await ask(eve, email)
         costs.append(done)

@@ -1,11 +1,14 @@
 """Cookie mode: the refresh token is in the browser's jar, and nowhere else."""
 
+from uuid import UUID
+
 import httpx
 import pytest
 
 from authapi.core.context import Context
 from authapi.core.driver import Driver
 from authapi.core.settings import DAY
+from authapi.signin import devices
 from tests.api.test_problems_over_http import assert_problem
 from tests.conftest import Start
 from tests.support.browsers import (
@@ -186,6 +189,12 @@ async def test_a_sign_in_gives_another_cookie_and_ends_the_session_whose_place_i
         assert_problem(await browser.get(f"{PREFIX}/session", headers=bearer(access_token)), 401, "session_ended")
 
 
+def device_id(ctx: Context, browser: httpx.AsyncClient) -> UUID:
+    device = devices.read(ctx.vault.keys(devices.PURPOSE), browser.cookies[DEVICE])
+    assert device is not None
+    return device.id
+
+
 async def test_a_browser_that_somebody_signed_in_from_is_known_again_by_a_cookie(
     page: Page, browser: httpx.AsyncClient, production: Context
 ) -> None:
@@ -193,15 +202,14 @@ async def test_a_browser_that_somebody_signed_in_from_is_known_again_by_a_cookie
     reply = await page.enter("login")
     assert set_cookie(reply, DEVICE) == {*ALWAYS, f"Max-Age={400 * DAY}"}
     assert reply.json()["device_token"] is None
-    known = browser.cookies[DEVICE]
-    assert known.startswith("dt_")
+    known, first = browser.cookies[DEVICE], device_id(production, browser)
     await page.log_out(scope="all")
     assert browser.cookies[DEVICE] == known
     await page.enter("login")
-    assert browser.cookies[DEVICE] == known
+    assert device_id(production, browser) == first
     async with open_browser(production) as elsewhere:
         await Page(elsewhere).enter("login")
-        assert elsewhere.cookies[DEVICE] != known
+        assert device_id(production, elsewhere) != device_id(production, browser)
 
 
 async def test_strangers_do_not_keep_out_a_browser_that_is_known(page: Page, production: Context) -> None:
