@@ -11,6 +11,7 @@ from authapi.sessions import rotation
 from authapi.sessions.models import Session
 from authapi.sessions.service import PURPOSE
 from tests.conftest import SECRET, Start
+from tests.support.inbox import Inbox
 from tests.support.outside import MovedClock
 from tests.support.people import PREFIX, Person, bearer, log_in, sign_up
 
@@ -80,6 +81,18 @@ async def test_reuse_ends_that_session_at_once_and_no_other(ada: Person, ctx: Co
     assert (await phone.refresh()).status_code == 200
     async with ctx.db() as tx:
         assert "session.token_reused" in (await tx.scalars(select(AuditEvent.name))).all()
+
+
+async def test_of_a_reuse_the_owner_learns_by_mail(ada: Person, inbox: Inbox, clock: MovedClock) -> None:
+    stolen = ada.refresh_token
+    await ada.refresh()
+    await ada.refresh()
+    clock.advance(minutes=1)
+    thief = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
+    for _ in range(2):  # the second finds it ended, and tells nothing more
+        assert (await ada.api.post(f"{PREFIX}/refresh", json={"refresh_token": stolen}, headers=thief)).is_error
+    (letter,) = [each for each in await inbox.all("ada@example.com") if each.subject.startswith("We ended a session")]
+    assert "Firefox on Linux" in letter.text
 
 
 async def test_idle_and_absolute_expiry_are_final(start: Start, clock: MovedClock) -> None:

@@ -7,13 +7,17 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from authapi.audit import service as audit
 from authapi.core import metrics
 from authapi.core.context import Context
+from authapi.core.devices import in_words
 from authapi.core.http import Client
 from authapi.core.limits import Limit
 from authapi.core.problems import Problem
+from authapi.outbox import messages
+from authapi.outbox import service as outbox
 from authapi.sessions import denylist, rotation, store, tokens
 from authapi.sessions.denylist import End
 from authapi.sessions.errors import (
@@ -92,6 +96,7 @@ async def _refresh_slowly(ctx: Context, client: Client, presented: RefreshToken)
         if verdict is Verdict.REUSED:
             await store.end(tx, ctx.clock, "token_reused", None, Session.id == session.id)
             await audit.record(ctx, tx, "session.token_reused", client, session.user_id, session.id)
+            await _tell_owner(ctx, tx, client, session.user_id, row)
         elif verdict is Verdict.STATE_LOST:
             await audit.record(ctx, tx, "session.state_lost", client, session.user_id, session.id)
         ended_by = await store.by_id(tx, session.ended_by) if session.ended_by else None
@@ -103,6 +108,11 @@ async def _refresh_slowly(ctx: Context, client: Client, presented: RefreshToken)
     elif session.ended_at is not None:  # again, in case the first one to say so was cut off before Redis heard it
         await denylist.publish(ctx, [End(session.id, session.ended_at, session.end_reason or "")])
     raise _refusal(verdict, session, ended_by)
+
+
+async def _tell_owner(ctx: Context, tx: AsyncSession, client: Client, user_id: UUID, row: Row[Any]) -> None:
+    message = messages.TokenReused(device=in_words(client.user_agent), ip=client.ip, at=row.now)
+    await outbox.put(ctx, tx, message, to=row.email, user_id=user_id, locale=row.locale or client.accept_language)
 
 
 def judge(

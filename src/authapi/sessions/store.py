@@ -184,6 +184,8 @@ async def locked(tx: AsyncSession, clock: Clock, id: UUID) -> Found | None:
         select(
             Session,
             User.disabled_at,
+            User.email,
+            User.locale,
             User.email_verified_at.is_not(None).label("email_verified"),
             db.now(clock).label("now"),
         )

@@ -1,0 +1,14 @@
+"""Every message that is written is sent by somebody."""
+
+from typing import get_args
+
+import pytest
+
+from authapi.outbox.messages import Message
+from tests.support.contract.source import SOURCE
+
+
+@pytest.mark.parametrize("name", [kind.__name__ for kind in get_args(Message)])
+def test_a_message_is_sent_by_somebody(name: str) -> None:
+    senders = (path for path in SOURCE.rglob("*.py") if path.parent.name != "outbox")
+    assert any(f"{name}(" in path.read_text() and "outbox.put(" in path.read_text() for path in senders)
