@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ import httpx
 import pytest
 
 from authapi.local import process
+from tests.support.processes import free_port
 
 PATIENCE = 60.0
 LAST_LINE = "/logout"
@@ -98,18 +98,14 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture
 def another_port(port: int) -> int:
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            if (found := int(probe.getsockname()[1])) != port:
-                return found
+    while (found := free_port()) == port:
+        pass
+    return found
 
 
 @pytest.fixture

@@ -1,13 +1,14 @@
 """The service as it runs in production: real processes on free ports of the loopback."""
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -15,14 +16,19 @@ import httpx
 START_WITHIN = 30.0
 """Seconds."""
 
+FIRST_PORT, PORTS = 20_000, 12_000
+
 TRIES = 3
 """Between finding a free port and listening on it, somebody else may take it."""
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Below the ports that the kernel hands out to connections, of which any may take it before it is listened on."""
+    while True:
+        port = FIRST_PORT + secrets.randbelow(PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @contextmanager
