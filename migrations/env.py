@@ -6,17 +6,24 @@ import time
 from typing import Any
 
 from alembic import context
-from alembic.runtime.migration import MigrationInfo
+from alembic.runtime.migration import MigrationContext, MigrationInfo
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.exc import DBAPIError
 
 import authapi.app  # noqa: F401  (whatever the application uses is then in the metadata)
-from authapi.core.db import Table
+from authapi.core import db
 
 LOCK = 0x61757468_00
 POLL = 0.1
 CONNECT_TIMEOUT = 10.0
+
+LOCK_TIMEOUT, STATEMENT_TIMEOUT = "200ms", "10min"
+"""Of each step. Whoever wants a table waits behind a step that waits for it, so it gives way soon and comes back."""
+
+LOCKED = "55P03"
+PATIENCE = 120.0
+"""Seconds in which a step comes back."""
+
 FOREIGN = ("jobs",)
 """Schemas that others own."""
 
@@ -28,7 +35,7 @@ def _include(name: str | None, kind: str, _parents: object) -> bool:
 def migrate(connection: Connection) -> None:
     context.configure(
         connection=connection,
-        target_metadata=Table.metadata,
+        target_metadata=db.Table.metadata,
         include_name=_include,
         compare_type=True,
         compare_server_default=True,
@@ -37,12 +44,37 @@ def migrate(connection: Connection) -> None:
     )
     _lock(connection)
     try:
-        with context.begin_transaction():
-            context.run_migrations()
+        _run(connection)
     finally:
         connection.rollback()
         connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": LOCK})
         connection.commit()
+
+
+def _run(connection: Connection) -> None:
+    """Each step is a transaction, so one that could not have its locks has done nothing, and begins anew."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        _limit(connection)
+        connection.commit()
+        try:
+            with context.begin_transaction():
+                return context.run_migrations()
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) != LOCKED or _is_counted() or time.monotonic() > deadline:
+                raise
+        connection.rollback()
+        time.sleep(POLL)
+
+
+def _is_counted() -> bool:
+    """Whether so many steps were asked for: some may be done by now, and as many again would be too many."""
+    return str(context.get_revision_argument() or "").startswith(("+", "-"))
+
+
+def _limit(connection: Connection) -> None:
+    connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
+    connection.execute(text(f"SET statement_timeout = '{STATEMENT_TIMEOUT}'"))
 
 
 def _lock(connection: Connection) -> None:
@@ -50,12 +82,12 @@ def _lock(connection: Connection) -> None:
     while not connection.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": LOCK}):
         connection.rollback()
         time.sleep(POLL)
-    connection.execute(text("SET lock_timeout = '1s'"))
-    connection.execute(text("SET statement_timeout = '10min'"))
     connection.commit()
 
 
-def _tell(*, step: MigrationInfo, **_: Any) -> None:
+def _tell(*, ctx: MigrationContext, step: MigrationInfo, **_: Any) -> None:
+    if ctx.connection is not None:  # for the next step, whatever this one needed
+        _limit(ctx.connection)
     if (told := context.config.attributes.get("told")) is not None:
         told(step.up_revision_id)
 
@@ -67,7 +99,7 @@ def _url() -> str:
 
 
 async def online() -> None:
-    engine = create_async_engine(_url(), poolclass=NullPool, connect_args={"timeout": CONNECT_TIMEOUT})
+    engine = db.poolless(_url(), within=CONNECT_TIMEOUT)
     try:
         async with engine.connect() as connection:
             await connection.run_sync(migrate)

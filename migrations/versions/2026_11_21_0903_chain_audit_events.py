@@ -36,32 +36,6 @@ CHAIN = f"""
 """Takes whichever chain nobody holds, and makes another one when all are held: it never waits, so that nothing queues
 behind somebody's commit and no order of locks can deadlock."""
 
-CHAIN_WHAT_IS_THERE = f"""
-    DO $$
-    DECLARE
-        new audit_events;
-        which integer;
-        last bigint := 0;
-        before bytea := '';
-    BEGIN
-        FOR new IN SELECT * FROM audit_events ORDER BY at, id LOOP
-            IF which IS NULL THEN
-                INSERT INTO audit_chains (seq, hash, cut_seq, cut_hash) VALUES (0, '', 0, '')
-                RETURNING chain INTO which;
-            END IF;
-            last := last + 1;
-            new.salt := gen_random_uuid();
-            new.client_hash := {CLIENT_HASH};
-            before := {HASH.format(before="before", seq="last")};
-            UPDATE audit_events
-               SET chain = which, seq = last, salt = new.salt, client_hash = new.client_hash, hash = before
-             WHERE id = new.id;
-        END LOOP;
-        UPDATE audit_chains SET seq = last, hash = before;
-    END $$
-"""
-"""In the order in which it happened. The trigger would find the head ever more slowly in one transaction."""
-
 KEEP = """
     CREATE FUNCTION audit_keep() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
     BEGIN
@@ -136,29 +110,20 @@ GUARDED = ("audit_cut(integer, interval, integer)", "audit_blank(interval, integ
 
 
 def upgrade() -> None:
+    """What is written from here on is chained. What there is already is chained by a later step, which takes longer
+    than a table may be locked; it is from the last two statements on."""
     _create_tables()
-    for name, type in (("chain", sa.Integer()), ("seq", sa.BigInteger()), ("salt", sa.Uuid())):
-        op.add_column("audit_events", sa.Column(name, type))
-    for name in ("client_hash", "hash"):
-        op.add_column("audit_events", sa.Column(name, sa.LargeBinary()))
     schema = op.get_bind().scalar(sa.text("SELECT quote_ident(current_schema())"))
     for function in (CHAIN, KEEP, CUT, BLANK, FORGET):
         op.execute(sa.text(function.format(schema=schema)))
     for function in GUARDED:
         op.execute(f"REVOKE ALL ON FUNCTION {function} FROM PUBLIC")
     op.execute(
-        "CREATE TRIGGER tg_audit_events_chain BEFORE INSERT ON audit_events FOR EACH ROW EXECUTE FUNCTION audit_chain()"
-    )
-    op.execute(CHAIN_WHAT_IS_THERE)
-    for name in ("chain", "seq", "client_hash", "hash"):
-        op.alter_column("audit_events", name, nullable=False)
-    op.create_index("uq_audit_events_chain_seq", "audit_events", ["chain", "seq"], unique=True)
-    op.create_index(
-        "ix_audit_events_at_with_client", "audit_events", ["at"], postgresql_where=sa.text("salt IS NOT NULL")
+        "ALTER TABLE audit_events ADD COLUMN chain integer, ADD COLUMN seq bigint, ADD COLUMN salt uuid, "
+        "ADD COLUMN client_hash bytea, ADD COLUMN hash bytea"
     )
     op.execute(
-        "CREATE TRIGGER tg_audit_events_keep BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_events "
-        "FOR EACH STATEMENT EXECUTE FUNCTION audit_keep()"
+        "CREATE TRIGGER tg_audit_events_chain BEFORE INSERT ON audit_events FOR EACH ROW EXECUTE FUNCTION audit_chain()"
     )
 
 
@@ -186,7 +151,6 @@ def _create_tables() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DROP TRIGGER tg_audit_events_keep ON audit_events")
     op.execute("DROP TRIGGER tg_audit_events_chain ON audit_events")
     for function in (*GUARDED, "audit_keep()", "audit_chain()"):
         op.execute(f"DROP FUNCTION {function}")
