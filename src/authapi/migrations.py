@@ -13,8 +13,9 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from authapi.core import db
 
 CONNECT_TIMEOUT = 10.0
 
@@ -24,25 +25,49 @@ _ROLE = """
            AS is_mighty
       FROM pg_roles WHERE rolname = :role
 """
-_GRANTS = """
-    WITH ours AS (SELECT unnest(ARRAY[current_schema(), 'jobs']) AS schema),
-         rights (name, may) AS (VALUES ('audit_events', 'SELECT, INSERT'), ('audit_chains', 'SELECT'),
-                                       ('audit_anchors', 'SELECT, INSERT, UPDATE'), ('alembic_version', 'SELECT'))
+_RIGHTS = """
+    ours AS (SELECT oid, nspname FROM pg_namespace WHERE nspname IN (current_schema(), 'jobs')),
+    narrower (name, may) AS (VALUES ('audit_events', 'SELECT, INSERT'), ('audit_chains', 'SELECT'),
+                                    ('audit_anchors', 'SELECT, INSERT, UPDATE'), ('alembic_version', 'SELECT')),
+    tables AS (
+        SELECT c.oid, format('%I.%I', nspname, relname) AS name, coalesce(may, 'SELECT, INSERT, UPDATE, DELETE') AS may
+          FROM pg_class c JOIN ours ON ours.oid = relnamespace
+          LEFT JOIN narrower ON name = relname AND nspname <> 'jobs'
+         WHERE relkind IN ('r', 'p')),
+    functions AS (
+        SELECT oid FROM pg_proc WHERE pronamespace = current_schema()::regnamespace
+                                  AND proname IN ('audit_cut', 'audit_blank', 'audit_forget'))
+"""
+"""What a role that serves needs, and all that it may have."""
+
+_GRANTS = f"""
+    WITH {_RIGHTS}
     SELECT 1 AS turn, format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), CAST(:role AS text)) AS statement
      UNION ALL
-    SELECT 1, format(each, schema, CAST(:role AS text)) FROM ours, unnest(ARRAY[
+    SELECT 1, format(each, nspname, CAST(:role AS text)) FROM ours, unnest(ARRAY[
                'GRANT USAGE ON SCHEMA %I TO %I', 'REVOKE ALL ON ALL TABLES IN SCHEMA %I FROM %I',
                'GRANT USAGE ON ALL SEQUENCES IN SCHEMA %I TO %I']) each
      UNION ALL
-    SELECT 2, format('GRANT %s ON %I.%I TO %I', coalesce(may, 'SELECT, INSERT, UPDATE, DELETE'), schemaname, tablename,
-                  CAST(:role AS text))
-      FROM pg_tables JOIN ours ON schema = schemaname LEFT JOIN rights ON name = tablename AND schema <> 'jobs'
+    SELECT 2, format('GRANT %s ON %s TO %I', may, name, CAST(:role AS text)) FROM tables
      UNION ALL
-    SELECT 2, format('GRANT EXECUTE ON FUNCTION %s TO %I', oid::regprocedure, CAST(:role AS text)) FROM pg_proc
-     WHERE pronamespace = current_schema()::regnamespace AND proname IN ('audit_cut', 'audit_blank', 'audit_forget')
+    SELECT 2, format('GRANT EXECUTE ON FUNCTION %s TO %I', oid::regprocedure, CAST(:role AS text)) FROM functions
      ORDER BY turn
 """
 """Statements, with the turn of each: what an earlier version granted is taken back first."""
+
+_MISSING = f"""
+    WITH {_RIGHTS}
+    SELECT privilege || ' on ' || name FROM tables, unnest(string_to_array(may, ', ')) privilege
+     WHERE NOT has_table_privilege(oid, privilege)
+     UNION ALL
+    SELECT 'USAGE on ' || relname
+      FROM pg_sequence JOIN pg_class c ON c.oid = seqrelid JOIN ours ON ours.oid = relnamespace
+     WHERE NOT has_sequence_privilege(seqrelid, 'USAGE')
+     UNION ALL
+    SELECT 'EXECUTE on ' || CAST(oid::regprocedure AS text) FROM functions
+     WHERE NOT has_function_privilege(oid, 'EXECUTE')
+     ORDER BY 1
+"""
 
 Told: TypeAlias = Callable[[str], None]
 """Is given the name of each revision that was applied or taken back, just before the commit."""
@@ -99,6 +124,12 @@ def grant(url: str, role: str) -> None:
     asyncio.run(_grant(url, role))
 
 
+async def missing_rights(engine: AsyncEngine) -> list[str]:
+    """Those of `grant` that the role of this connection does not have: `INSERT on public.users`."""
+    async with engine.connect() as connection:
+        return list((await connection.execute(text(_MISSING))).scalars())
+
+
 def folder() -> Path:
     """The migrations of the repository where this is one, else those that the package carries."""
     package = Path(__file__).resolve().parent
@@ -117,7 +148,7 @@ def _run(deed: Callable[[Config, str], None], url: str, revision: str, told: Tol
 
 
 async def _status(url: str) -> Status:
-    engine = create_async_engine(url, poolclass=NullPool, connect_args={"timeout": CONNECT_TIMEOUT})
+    engine = db.poolless(url, within=CONNECT_TIMEOUT)
     try:
         return await status_of(engine)
     finally:
@@ -125,7 +156,7 @@ async def _status(url: str) -> Status:
 
 
 async def _grant(url: str, role: str) -> None:
-    engine = create_async_engine(url, poolclass=NullPool, connect_args={"timeout": CONNECT_TIMEOUT})
+    engine = db.poolless(url, within=CONNECT_TIMEOUT)
     try:
         async with engine.begin() as connection:
             found = (await connection.execute(text(_ROLE), {"role": role})).one_or_none()

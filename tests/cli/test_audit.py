@@ -12,6 +12,7 @@ import pytest
 from authapi.core.context import open_context
 from authapi.core.settings import Settings
 from authapi.doctor import service as doctor
+from authapi.doctor.findings import Finding
 from authapi.worker import JOBS
 from tests.cli.conftest import Call, Launch, await_, sql
 from tests.cli.test_worker import DUE, IDLE
@@ -94,19 +95,44 @@ def test_what_the_service_may_not_do(limited: dict[str, str], statement: str) ->
         sql(limited["AUTHAPI_DATABASE_URL"], statement)
 
 
+def settings_of(environment: dict[str, str]) -> Settings:
+    return Settings(
+        _env_file=None,
+        env="development",
+        database_url=environment["AUTHAPI_DATABASE_URL"],
+        redis_url=environment["AUTHAPI_REDIS_URL"],
+        secret=environment["AUTHAPI_SECRET"],
+    )
+
+
 def test_the_doctor_tells_the_two_roles_apart(environment: dict[str, str], limited: dict[str, str]) -> None:
     levels = []
     for each in (environment, limited):
-        settings = Settings(
-            _env_file=None,
-            env="development",
-            database_url=each["AUTHAPI_DATABASE_URL"],
-            redis_url=each["AUTHAPI_REDIS_URL"],
-            secret=each["AUTHAPI_SECRET"],
-        )
-        findings = asyncio.run(doctor.examine(settings))
+        findings = asyncio.run(doctor.examine(settings_of(each)))
         levels += [finding.level for finding in findings if finding.subject == "audit"]
     assert levels == ["warning", "ok"]
+
+
+@pytest.mark.parametrize(
+    ("after", "missing"),
+    [
+        ("CREATE TABLE passkeys (id int)", "4 rights, such as DELETE on public.passkeys"),
+        ("CREATE SEQUENCE jobs.numbers", "1 rights, such as USAGE on numbers"),
+        ('REVOKE INSERT ON users FROM "{role}"', "1 rights, such as INSERT on public.users"),
+        ('REVOKE EXECUTE ON FUNCTION audit_blank FROM "{role}"', "1 rights, such as EXECUTE on audit_blank"),
+    ],
+)
+def test_the_doctor_sees_that_rights_were_not_granted_anew(
+    limited: dict[str, str], own_database: str, role: str, after: str, missing: str
+) -> None:
+    def rights() -> Finding:
+        (finding,) = [each for each in asyncio.run(doctor.examine(settings_of(limited))) if each.subject == "rights"]
+        return finding
+
+    assert rights().level == "ok"
+    sql(own_database, after.format(role=role))
+    assert rights().level == "error"
+    assert missing in rights().message
 
 
 def test_rights_are_not_granted_to_who_owns_everything(call: Call, environment: dict[str, str]) -> None:

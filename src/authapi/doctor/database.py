@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from asyncpg import PostgresError
 from sqlalchemy import text
@@ -48,6 +49,7 @@ async def probe(ctx: Context) -> list[Finding]:
     findings += judge_migrations(status)
     if not status.pending and not status.is_ahead:
         findings += judge_jobs(silence)
+        findings.append(judge_rights(await migrations.missing_rights(ctx.single)))
         findings.append(judge_audit(can_change=await _can_change_audit(ctx)))
         findings += judge_keys(await keys.status(ctx), ctx.vault, ctx.settings)
     return findings
@@ -123,6 +125,16 @@ def judge_jobs(silence: float | None) -> Iterator[Finding]:
     )
 
 
+def judge_rights(missing: Sequence[str]) -> Finding:
+    if not missing:
+        return ok("rights", "The service's database role may do what the service does.")
+    return error(
+        "rights",
+        f"The service's database role lacks {len(missing)} rights, such as {missing[0]}: some calls fail.",
+        "Run `authapi migrate grant ROLE` as the owner of the tables, after each `authapi migrate up`.",
+    )
+
+
 def judge_audit(*, can_change: bool) -> Finding:
     if not can_change:
         return ok("audit", "The service can add events and cannot change them.")
@@ -183,8 +195,8 @@ def _opens(key: StoredKey, vault: Vault) -> bool:
 
 def _unreachable(ctx: Context, fault: Exception) -> Finding:
     """What Postgres says of a refusal names user and database, but no password."""
-    url = ctx.single.url
-    where = f"{url.host or 'localhost'}:{url.port or 5432}/{url.database}"
+    parts = urlsplit(ctx.settings.database_url)
+    where = f"{parts.netloc.rpartition('@')[2] or 'localhost'}{parts.path}"
     origin = fault.orig.__cause__ if isinstance(fault, DBAPIError) and fault.orig else fault
     state = getattr(origin, "sqlstate", None)
     if state is None:

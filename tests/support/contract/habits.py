@@ -27,7 +27,6 @@ RAW_ALLOWED: Allowed = {
         "core/counting.py",
         "time.time",
     ): "the other way round: a storage of `limits` tells ends of windows on the wall clock",
-    ("core/db.py", "uuid.uuid4"): "names of prepared statements behind PgBouncer; the engine has no context yet",
     ("dev.py", "secrets.token_urlsafe"): "makes the root secret of a folder, before there are settings for a context",
 }
 
