@@ -4,12 +4,13 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from authapi.core import redis_servers
 from authapi.core.secrets import Random
 
 T = TypeVar("T")
@@ -37,8 +38,9 @@ class GuardedRedis:
         self._random = random
         self._failures = 0
         self._open_until = 0.0
-        self.pool = BlockingConnectionPool.from_url(
-            url.replace("valkey", "redis", 1) if url.startswith("valkey") else url,
+        self.pool = redis_servers.pool(
+            url,
+            key=LIFE,
             max_connections=CONNECTIONS,
             timeout=OPERATION_TIMEOUT,
             socket_timeout=OPERATION_TIMEOUT,

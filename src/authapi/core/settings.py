@@ -32,11 +32,11 @@ class Settings(BaseSettings):
         "production", description="`development` allows plain HTTP on localhost and shows the documentation pages."
     )
     database_url: str = Field(
-        description="Postgres, as `postgresql://user:password@host:5432/name`.",
+        description="Postgres, as `postgresql://user:password@host:5432/name`; of several hosts the one with writes.",
         examples=["postgresql://authapi@db/authapi"],
     )
     redis_url: str = Field(
-        description="Redis or Valkey, as `redis://host:6379/0` or `rediss://…`.", examples=["redis://redis:6379/0"]
+        description="Redis or Valkey, as `redis://host:6379/0`, `redis+sentinel://h1,h2/name` or `redis+cluster://h1,h2`."
     )
     secret: SecretStr = Field(
         description="The root secret: at least 32 random characters, the same on every instance. "

@@ -101,8 +101,7 @@ async def _delay(ctx: Context) -> float:
 
 
 def _unreachable(ctx: Context, fault: RedisDown) -> Finding:
-    parts = urlsplit(ctx.settings.redis_url)
-    where = f"{parts.hostname or 'localhost'}:{parts.port or 6379}"
+    where = urlsplit(ctx.settings.redis_url).netloc.rpartition("@")[2] or "localhost"
     kind = type(fault.__cause__ or fault).__name__
     if kind in ("AuthenticationError", "NoPermissionError", "ResponseError"):
         return error("redis", f"Redis at {where} refuses ({kind}).", "Correct user and password in AUTHAPI_REDIS_URL.")
