@@ -32,6 +32,7 @@ async def test_an_empty_body_needs_no_type() -> None:
         ({"content-type": "application/jsonp"}, b"{}", 415, "unsupported_media_type"),
         ({"content-type": "application/json; charset=utf-16"}, b"{}", 415, "unsupported_media_type"),
         (JSON | {"content-encoding": "gzip"}, b"{}", 415, "unsupported_media_type"),
+        (JSON | {"transfer-encoding": "gzip, chunked"}, b"{}", 400, "malformed_request"),
         (JSON, b'{"a": NaN}', 400, "malformed_request"),
         (JSON, b'"' + b"x" * 65_536 + b'"', 413, "body_too_large"),
         (JSON | {"x-large": "x" * 17_000}, b"{}", 431, "headers_too_large"),
@@ -53,7 +54,7 @@ async def test_a_body_without_a_length_is_counted() -> None:
     assert answer.status_code == 413
 
 
-@pytest.mark.parametrize("name", ["Host", "Content-Length", "Authorization", "Content-Type"])
+@pytest.mark.parametrize("name", ["Host", "Content-Length", "Transfer-Encoding", "Authorization", "Content-Type"])
 async def test_a_header_that_decides_may_stand_once(name: str) -> None:
     answer = await connect().get("/api/v1/things/1", headers=[(name, "2"), (name, "2")])
     assert (answer.status_code, answer.json()["code"]) == (400, "malformed_request")

@@ -17,7 +17,8 @@ HEADER_COUNT = 100
 PARSED = "authapi.body"
 NOTHING: Final = object()
 
-_ONCE = frozenset({b"host", b"content-length", b"authorization", b"content-type"})
+_ONCE = frozenset({b"host", b"content-length", b"transfer-encoding", b"authorization", b"content-type"})
+_VERSIONS = frozenset({"1.1", "1.0", None})
 _UTF8 = frozenset({b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8"})
 
 
@@ -78,11 +79,14 @@ class BodyGuard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
+        version = scope.get("http_version")
+        if version not in _VERSIONS:  # the parser lets 0.9 and 2.0 pass (RFC 9112 §2.3)
+            raise MalformedRequest("Only HTTP/1.1 and HTTP/1.0 are spoken here.")
         check_target(scope.get("raw_path") or b"", scope.get("query_string") or b"", scope["path"])
         head = check_headers(scope["headers"])
         if head.length is not None and head.length > BODY:
             raise BodyTooLarge()
-        unsent = head.is_empty and scope.get("http_version") == "1.1"  # RFC 9112 §6.3: no length and no coding, no body
+        unsent = head.is_empty and version == "1.1"  # RFC 9112 §6.3: no length and no coding, no body
         body = b"" if unsent else await self._read(receive)
         if body is None:
             return None
@@ -128,12 +132,15 @@ def check_target(raw_path: bytes, query: bytes, path: str) -> None:
 
 
 def check_headers(headers: list[tuple[bytes, bytes]]) -> Head:
-    """Raises HeadersTooLarge, or MalformedRequest for a header that may stand once and stands twice."""
+    """Raises HeadersTooLarge, or MalformedRequest for a header that may stand once and stands twice.
+
+    And for a transfer coding that nobody here undoes: the body would not be what was sent (RFC 9112 §6.1).
+    """
     if len(headers) > HEADER_COUNT:
         raise HeadersTooLarge()
     size = 0
     once: dict[bytes, bytes] = {}
-    encoded = chunked = False
+    encoded = False
     for name, value in headers:
         size += len(name) + len(value) + 4
         if name in _ONCE:
@@ -142,12 +149,13 @@ def check_headers(headers: list[tuple[bytes, bytes]]) -> Head:
             once[name] = value
         elif name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
             encoded = True
-        elif name == b"transfer-encoding":
-            chunked = True
     if size > HEADERS:
         raise HeadersTooLarge()
     length = _length(once.get(b"content-length"))
-    is_empty = not length and not chunked
+    coding = once.get(b"transfer-encoding")
+    if coding is not None and coding.strip().lower() != b"chunked":
+        raise MalformedRequest("The only transfer coding is chunked.")
+    is_empty = not length and coding is None
     return Head(length, once.get(b"content-type", b""), encoded, is_empty)
 
 
