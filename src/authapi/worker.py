@@ -18,12 +18,12 @@ from pgqueuer.models import Job as QueuedJob
 from authapi.addresses import change, verification
 from authapi.audit import jobs as audit
 from authapi.codes import jobs as codes
-from authapi.core import db, deferred, queue
+from authapi.core import db, deferred, pgqueue
 from authapi.core.context import Context
 from authapi.methods.password import registration, reset
 from authapi.outbox import delivery
 from authapi.outbox import jobs as mail
-from authapi.outbox.service import DELIVER
+from authapi.outbox.store import DELIVER
 from authapi.sessions import jobs, pulse
 from authapi.signin import departure
 from authapi.signin import jobs as sign_ins
@@ -73,7 +73,7 @@ JOBS = (
     Job("users.erase", "*/10 * * * *", departure.erase),
     Job("users.dismiss_unverified", "30 * * * *", departure.dismiss_unverified),
     Job("codes.purge", "50 * * * *", codes.purge),
-    Job("queue.purge", "40 * * * *", queue.purge),
+    Job("queue.purge", "40 * * * *", pgqueue.purge),
     Job("audit.seal", "* * * * *", audit.seal),
     Job("audit.retain", "*/10 * * * *", audit.retain),
 )
@@ -124,7 +124,7 @@ async def _work(ctx: Context, stop: asyncio.Event) -> None:
     lost = asyncio.Event()
     connection.add_termination_listener(lambda _: lost.set())
     driver = AsyncpgDriver(connection)
-    worker = PgQueuer(driver, queue.NAMES.channel, queries=queue.queries(driver))
+    worker = PgQueuer(driver, pgqueue.NAMES.channel, queries=pgqueue.queries(driver))
     _enlist(worker, ctx)
     working = asyncio.create_task(
         worker.run(
@@ -192,16 +192,13 @@ def _performer(ctx: Context, job: Job) -> Callable[[Any], Awaitable[None]]:
 
 
 async def _connect(ctx: Context) -> "asyncpg.Connection[asyncpg.Record]":
-    """Of its own, with the arguments that the engine would use, but patience for a busy server."""
-    _, given = ctx.single.dialect.create_connect_args(ctx.single.url)
-    arguments: dict[str, Any] = {**given, "timeout": CONNECT_TIMEOUT, "command_timeout": ANSWER_TIMEOUT}
-    for meant_for_the_engine in ("prepared_statement_cache_size", "prepared_statement_name_func"):
-        arguments.pop(meant_for_the_engine, None)
+    """Of its own, with patience for a busy server."""
     if ctx.settings.prepared_statements:
-        arguments["server_settings"] = {"application_name": "authapi worker"}
+        arguments: dict[str, Any] = {"server_settings": {"application_name": "authapi worker"}}
     else:
-        arguments["statement_cache_size"] = 0
-    return await asyncpg.connect(**arguments)
+        arguments = {"statement_cache_size": 0}
+    url = ctx.settings.database_url
+    return await db.connect(url, within=CONNECT_TIMEOUT, command_timeout=ANSWER_TIMEOUT, **arguments)
 
 
 async def _end(task: "asyncio.Task[None]") -> None:

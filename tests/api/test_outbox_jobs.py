@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import text
 
-from authapi.core import queue
+from authapi.core import pgqueue
 from authapi.core.context import Context
 from authapi.outbox import delivery, jobs, service
 from tests.support.inbox import Inbox
@@ -54,8 +54,8 @@ async def test_the_queue_forgets_old_jobs(ctx: Context) -> None:
             SELECT number, now() - CAST(:age AS interval), 'successful', 0, 'x'
               FROM generate_series(1, :number) AS number
         """
-        for age, number in ((8, 2 * queue.BATCH + 1), (6, 3)):
+        for age, number in ((8, 2 * pgqueue.BATCH + 1), (6, 3)):
             await tx.execute(text(log), {"age": timedelta(days=age), "number": number})
-    await queue.purge(ctx)
+    await pgqueue.purge(ctx)
     async with ctx.single.connect() as connection:
         assert await connection.scalar(text("SELECT count(*) FROM jobs.pgqueuer_log")) == 3

@@ -3,7 +3,7 @@
 from sqlalchemy import text
 
 from authapi.core.context import Context
-from authapi.outbox.service import DELIVER
+from authapi.outbox.store import DELIVER
 from authapi.worker import QUEUES
 
 _TAKE = text("DELETE FROM jobs.pgqueuer WHERE entrypoint = ANY(:entrypoints) RETURNING id, entrypoint, payload")

@@ -1,41 +1,31 @@
-"""pgqueuer's tables in the schema `jobs`, whatever the environment says."""
+"""Puts jobs into pgqueuer's queue, without pgqueuer: what serves would load 69 modules of it for one statement."""
 
 from datetime import timedelta
 
-from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment, QueryQueueBuilder, QuerySchedulerBuilder
-from pgqueuer.db import Driver
-from pgqueuer.domain.settings import DBSettings
-from pgqueuer.queries import Queries
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from authapi.core.context import Context
+JOBS = """
+    input AS MATERIALIZED (
+        SELECT nextval((SELECT pg_get_serial_sequence('jobs.pgqueuer', 'id'))) AS id,
+               priority, entrypoint, payload, execute_after, dedupe_key, headers, ord
+          FROM UNNEST({}::int[], {}::text[], {}::bytea[], {}::interval[], {}::text[], {}::jsonb[]) WITH ORDINALITY AS
+               t(priority, entrypoint, payload, execute_after, dedupe_key, headers, ord)
+    ), inserted AS (
+        INSERT INTO jobs.pgqueuer AS job (id, priority, entrypoint, payload, execute_after, dedupe_key, headers, status)
+        SELECT id, priority, entrypoint, payload, execute_after + NOW(), dedupe_key, headers, 'queued' FROM input
+            ON CONFLICT (dedupe_key)
+               WHERE ((status = ANY (ARRAY['queued'::jobs.pgqueuer_status, 'picked'::jobs.pgqueuer_status]))
+                      AND (dedupe_key IS NOT NULL))
+               DO NOTHING
+        RETURNING id, entrypoint, priority, dedupe_key
+    ), logged AS (
+        INSERT INTO jobs.pgqueuer_log (job_id, status, entrypoint, priority)
+        SELECT id, 'queued', entrypoint, priority FROM inserted WHERE id IN (SELECT id FROM input)
+    )
+"""
+"""pgqueuer's own text (`tests/contract/test_jobs_schema.py`) but for its last part, which tells the ids."""
 
-
-class Names(DBSettings):
-    """Without the environment: pgqueuer would take its names from variables as common as `CHANNEL` and `TRIGGER`."""
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (init_settings,)
-
-
-NAMES = Names(db_schema="jobs")
-LOG_KEPT = timedelta(days=7)
-BATCH = 1000
-_ENQUEUE = QueryQueueBuilder(NAMES).build_enqueue_query("skip")
-
-
-def queries(driver: Driver) -> Queries:
-    return Queries(driver, QueryBuilderEnvironment(NAMES), QueryQueueBuilder(NAMES), QuerySchedulerBuilder(NAMES))
+_ENQUEUE = f"WITH {JOBS.format(*(f'${n}' for n in range(1, 7)))} SELECT id FROM inserted"
 
 
 async def enqueue(
@@ -55,14 +45,10 @@ async def enqueue(
     await connection.exec_driver_sql(_ENQUEUE, ([0], [entrypoint], [payload], [after], [dedupe_key], ["null"]))
 
 
-async def purge(ctx: Context) -> None:
-    """Forgets old jobs: pgqueuer itself keeps a line of each for ever. Each batch is a transaction of its own."""
-    for table in (NAMES.qualified.queue_table_log, NAMES.qualified.statistics_table):
-        oldest = f"SELECT id, created FROM {table} ORDER BY id LIMIT :batch"
-        old = f"SELECT id FROM ({oldest}) AS oldest WHERE created < now() - CAST(:kept AS interval)"
-        statement = text(f"DELETE FROM {table} WHERE id IN ({old}) RETURNING id")
-        deleted = BATCH
-        while deleted == BATCH:
-            async with ctx.db.begin() as tx:
-                gone = await tx.scalars(statement, {"batch": BATCH, "kept": LOG_KEPT})
-                deleted = len(gone.all())
+def enqueued(source: str, entrypoint: str, *, payload: str, dedupe_key: str) -> str:
+    """The same as common table expressions of another statement: a job for each row of `source`, none without one.
+
+    `payload` and `dedupe_key` are SQL.
+    """
+    values = ("0", f"'{entrypoint}'", payload, "interval '0'", dedupe_key, "'null'::jsonb")
+    return JOBS.format(*(f"ARRAY(SELECT {value} FROM {source})" for value in values))

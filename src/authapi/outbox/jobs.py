@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 async def requeue(ctx: Context) -> None:
     """Messages that are due, and whose job was lost: with a worker that was broken off, or by a restored backup."""
     async with ctx.db.begin() as tx:
-        lost = await store.lost(tx, ctx.clock, prefix=f"{service.DELIVER} ", batch=BATCH)
+        lost = await store.lost(tx, ctx.clock, batch=BATCH)
         for id in lost:
             await service.enqueue(tx, id)
     if lost:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
@@ -12,8 +13,8 @@ from authapi.core.context import Context
 from authapi.outbox import contents, languages, store
 from authapi.outbox.messages import Message
 from authapi.outbox.models import StoredMessage
+from authapi.outbox.store import DELIVER
 
-DELIVER = "mail.deliver"
 BATCH = 200
 HOUR = timedelta(hours=1)
 
@@ -26,18 +27,21 @@ async def put(
     `to` is the address that is stored, never one that was typed just now. `locale` is a BCP 47 tag or a whole
     `Accept-Language`; what is not spoken here becomes English.
     """
+    await store.put(tx, user_id, values(ctx, message, to=to, locale=locale))
+
+
+def values(ctx: Context, message: Message, *, to: str, locale: str | None) -> dict[str, Any]:
+    """The same for a statement of one's own: the parameters of `store.PUT`."""
     id = ctx.random.id()
-    await store.add(
-        tx,
-        ctx.clock,
-        id=id,
-        kind=contents.kind(message),
-        user_id=user_id,
-        recipient=to,
-        locale=languages.choose(ctx.settings, locale),
-        sealed=contents.seal(ctx.vault, id, message),
-    )
-    await enqueue(tx, id)
+    return {
+        "message": id,
+        "kind": contents.kind(message),
+        "recipient": to,
+        "locale": languages.choose(ctx.settings, locale),
+        "sealed": contents.seal(ctx.vault, id, message),
+        "patience": store.PATIENCE,
+        "offset": ctx.clock.offset,
+    }
 
 
 async def enqueue(tx: AsyncSession, id: UUID) -> None:

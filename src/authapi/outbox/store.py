@@ -1,15 +1,15 @@
 """SQL for messages."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from authapi.core import db
+from authapi.core import db, queue
 from authapi.core.clock import Clock
 from authapi.outbox.models import StoredMessage
 
@@ -20,6 +20,23 @@ LEASE = timedelta(minutes=2)
 """A try that has not ended after so long has ended with its worker."""
 
 UNDER_WAY = ("queued", "sending")
+
+DELIVER = "mail.deliver"
+"""The queue. The key of a message's job is this and the message's id."""
+
+PUT = f"""
+    message AS (
+        INSERT INTO {StoredMessage.__tablename__} (id, kind, user_id, recipient, locale, sealed, state, tries, deaths,
+                                                   created_at, due_at, expires_at)
+        SELECT CAST(:message AS uuid), CAST(:kind AS text), person.id, CAST(:recipient AS text), CAST(:locale AS text),
+               CAST(:sealed AS bytea), 'queued', 0, 0, t.now, t.now, t.now + CAST(:patience AS interval)
+          FROM person, (SELECT clock_timestamp() + CAST(:offset AS interval) AS now) AS t
+        RETURNING id
+    ), {queue.enqueued("message", DELIVER, payload="uuid_send(id)", dedupe_key=f"'{DELIVER} ' || id")}
+"""
+"""A message to the one row (id) of `person`, and its job. Every message goes through this text."""
+
+_PUT = text(f"WITH person AS (SELECT CAST(:user_id AS uuid) AS id), {PUT} SELECT id FROM message")
 
 _CLAIM = text(f"""
     UPDATE {StoredMessage.__tablename__}
@@ -46,7 +63,7 @@ _LOST = text(f"""
     SELECT message.id FROM {StoredMessage.__tablename__} AS message
      WHERE state IN ('queued', 'sending') AND due_at <= clock_timestamp() + CAST(:offset AS interval)
        AND NOT EXISTS (SELECT FROM jobs.pgqueuer AS job
-                        WHERE job.dedupe_key = :prefix || message.id AND job.status IN ('queued', 'picked'))
+                        WHERE job.dedupe_key = '{DELIVER} ' || message.id AND job.status IN ('queued', 'picked'))
      ORDER BY due_at LIMIT :batch
 """)
 
@@ -67,10 +84,9 @@ class Claimed:
     is_expired: bool
 
 
-async def add(tx: AsyncSession, clock: Clock, **values: Any) -> None:
-    now = db.now(clock)
-    times = {"created_at": now, "due_at": now, "expires_at": now + PATIENCE}
-    await tx.execute(insert(StoredMessage).values(state="queued", tries=0, deaths=0, **times, **values))
+async def put(tx: AsyncSession, user_id: UUID | None, values: Mapping[str, Any]) -> None:
+    """Adds a message (see PUT)."""
+    await tx.execute(_PUT, {**values, "user_id": user_id})
 
 
 async def claim(tx: AsyncSession, clock: Clock, id: UUID) -> Claimed | None:
@@ -91,9 +107,9 @@ async def end_try(tx: AsyncSession, clock: Clock, id: UUID, error: str, *, wait:
     return cast(str, await tx.scalar(_END_TRY, values))
 
 
-async def lost(tx: AsyncSession, clock: Clock, *, prefix: str, batch: int) -> Sequence[UUID]:
-    """Messages that are due, while the queue knows nothing of them. `prefix` begins the keys of their jobs."""
-    return (await tx.scalars(_LOST, {"offset": clock.offset, "prefix": prefix, "batch": batch})).all()
+async def lost(tx: AsyncSession, clock: Clock, *, batch: int) -> Sequence[UUID]:
+    """Messages that are due, while the queue knows nothing of them."""
+    return (await tx.scalars(_LOST, {"offset": clock.offset, "batch": batch})).all()
 
 
 async def purge(tx: AsyncSession, clock: Clock, *, kept: timedelta, batch: int) -> int:
