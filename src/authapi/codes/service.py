@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -58,21 +59,36 @@ async def issue(
 
     A code that signs somebody in must not live longer than ten minutes (OWASP ASVS 6.5.5).
     """
+    issued, values = draw(
+        ctx, purpose, binding=binding, lifetime_seconds=lifetime_seconds, with_code=with_code, data=data
+    )
+    await store.add(tx, user_id, values)
+    return issued
+
+
+def draw(
+    ctx: Context,
+    purpose: Purpose,
+    *,
+    binding: bytes,
+    lifetime_seconds: int,
+    with_code: bool = False,
+    data: bytes = b"",
+) -> tuple[Issued, dict[str, Any]]:
+    """The same for a statement of one's own: a secret, and the parameters of `store.ISSUED`."""
     id, token = ctx.random.id(), PREFIX + ctx.random.token()
     code = ctx.random.digits(DIGITS) if with_code else ""
-    await store.add(
-        tx,
-        ctx.clock,
-        id=id,
-        purpose=purpose,
-        digest=digest(token.encode()),
-        code_digest=_code_digests(ctx, purpose, binding, code)[0] if with_code else None,
-        binding=binding,
-        user_id=user_id,
-        data=ctx.vault.seal(SEALED, data, bound_to=id.bytes) if data else None,
-        lifetime=lifetime_seconds,
-    )
-    return Issued(token, code)
+    values = {
+        "secret": id,
+        "purpose": purpose,
+        "digest": digest(token.encode()),
+        "code_digest": _code_digests(ctx, purpose, binding, code)[0] if with_code else None,
+        "binding": binding,
+        "data": ctx.vault.seal(SEALED, data, bound_to=id.bytes) if data else None,
+        "lifetime": lifetime_seconds,
+        "offset": ctx.clock.offset,
+    }
+    return Issued(token, code), values
 
 
 async def spend(

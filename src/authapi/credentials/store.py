@@ -3,20 +3,21 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from authapi.core import db
-from authapi.core.context import Context
 from authapi.credentials.models import Credential
 
 
-async def add(ctx: Context, tx: AsyncSession, user_id: UUID, method: str, *, step: int) -> UUID:
-    """`step` is 1 for what says who somebody is, 2 for what only confirms it."""
-    id = ctx.random.id()
-    values = {"id": id, "user_id": user_id, "method": method, "step": step, "created_at": db.now(ctx.clock)}
-    await tx.execute(insert(Credential).values(values))
-    return id
+def added(method: str, *, step: int) -> str:
+    """An INSERT for the one row (id) of `person`, with the parameters `credential` and `offset`. `step` is 1 for what
+    says who somebody is, 2 for what only confirms it."""
+    return f"""
+        INSERT INTO credentials (id, user_id, method, step, created_at)
+        SELECT CAST(:credential AS uuid), person.id, '{method}', {step},
+               clock_timestamp() + CAST(:offset AS interval)
+          FROM person
+    """
 
 
 async def methods(tx: AsyncSession, user_id: UUID) -> Sequence[str]:

@@ -1,21 +1,38 @@
 """The SQL of people."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, delete, func, or_, select, text, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from authapi.codes.store import ISSUED
 from authapi.core import db
 from authapi.core.clock import Clock
 from authapi.core.context import Context
 from authapi.core.problems import Unavailable
+from authapi.outbox.store import PUT
 from authapi.users.models import User
 from authapi.users.rules import Address
+
+ADDED = """
+    INSERT INTO users (id, email, email_key, first_name, last_name, created_at)
+    VALUES (CAST(:user_id AS uuid), CAST(:email AS text), CAST(:email_key AS text), CAST(:first_name AS text),
+            CAST(:last_name AS text), clock_timestamp() + CAST(:offset AS interval))
+        ON CONFLICT (email_key) DO NOTHING
+    RETURNING *
+"""
+"""A person; no row where the address is taken. The unique key decides, not a prior read."""
+
+_ADD = text(ADDED)
+
+ASKED = f"secret AS ({ISSUED}), {PUT}"
+"""The one row (id) of `person` is asked by mail to prove their address: a secret and a message."""
+
+_ASK_TO_VERIFY = text(f"WITH person AS (SELECT CAST(:user_id AS uuid) AS id), {ASKED} SELECT id FROM message")
 
 _UNVERIFIED = text("""
     WITH page AS (
@@ -33,21 +50,26 @@ _UNVERIFIED = text("""
 async def add(
     ctx: Context, tx: AsyncSession, address: Address, *, first_name: str | None, last_name: str | None
 ) -> User | None:
-    """Adds a person, or returns None where the address is taken. The unique key decides, not a prior read."""
-    statement = (
-        insert(User)
-        .values(
-            id=ctx.random.id(),
-            email=address.display,
-            email_key=address.key,
-            first_name=first_name,
-            last_name=last_name,
-            created_at=db.now(ctx.clock),
-        )
-        .on_conflict_do_nothing(index_elements=[User.email_key])
-        .returning(User)
-    )
-    return await tx.scalar(statement)
+    """Adds a person, or returns None where the address is taken (see ADDED)."""
+    parameters = values(ctx, address, first_name=first_name, last_name=last_name)
+    return (await tx.scalars(select(User).from_statement(_ADD), parameters)).one_or_none()
+
+
+def values(ctx: Context, address: Address, *, first_name: str | None, last_name: str | None) -> dict[str, Any]:
+    """The parameters of `ADDED`."""
+    return {
+        "user_id": ctx.random.id(),
+        "email": address.display,
+        "email_key": address.key,
+        "first_name": first_name,
+        "last_name": last_name,
+        "offset": ctx.clock.offset,
+    }
+
+
+async def ask_to_verify(tx: AsyncSession, user_id: UUID, values: Mapping[str, Any]) -> None:
+    """Asks somebody by mail to prove their address (see ASKED)."""
+    await tx.execute(_ASK_TO_VERIFY, {**values, "user_id": user_id})
 
 
 async def by_id(tx: AsyncSession, id: UUID) -> User | None:

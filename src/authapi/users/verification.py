@@ -1,5 +1,7 @@
 """Mail that asks somebody to prove their address."""
 
+from typing import Any
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from authapi.audit import service as audit
@@ -13,6 +15,7 @@ from authapi.outbox import service as outbox
 from authapi.outbox.messages import AddressTaken, VerifyAddress
 from authapi.users import store as users
 from authapi.users.models import User
+from authapi.users.rules import Address
 
 LIFETIME = 24 * 60 * 60
 """Of link and code. The code signs nobody in, and five guesses are five guesses however long they take."""
@@ -24,12 +27,18 @@ as many by signing up, and five guesses a code, the chance to guess one is 1 in 
 
 async def send(ctx: Context, tx: AsyncSession, client: Client, user: User, *, data: bytes = b"") -> None:
     """A step: a link and a code that prove the address, from whatever device. `data` comes back to who spends them."""
-    issued = await codes.issue(
+    address = Address(user.email, user.email_key)
+    await users.ask_to_verify(tx, user.id, values(ctx, client, address, locale=user.locale, data=data))
+
+
+def values(
+    ctx: Context, client: Client, address: Address, *, locale: str | None = None, data: bytes = b""
+) -> dict[str, Any]:
+    """The same for a statement of one's own: the parameters of `store.ASKED`."""
+    issued, secret = codes.draw(
         ctx,
-        tx,
         Purpose.VERIFY_ADDRESS,
-        user_id=user.id,
-        binding=binding(user.email_key),
+        binding=binding(address.key),
         lifetime_seconds=LIFETIME,
         with_code=True,
         data=data,
@@ -41,7 +50,7 @@ async def send(ctx: Context, tx: AsyncSession, client: Client, user: User, *, da
         device=devices.in_words(client.user_agent),
         ip=client.ip,
     )
-    await outbox.put(ctx, tx, message, to=user.email, user_id=user.id, locale=user.locale or client.accept_language)
+    return secret | outbox.values(ctx, message, to=address.display, locale=locale or client.accept_language)
 
 
 def binding(email_key: str) -> bytes:

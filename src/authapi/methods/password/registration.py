@@ -1,6 +1,8 @@
 """Sign up with an e-mail address and a password."""
 
 import json
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,15 +13,15 @@ from authapi.core.context import Context
 from authapi.core.deferred import Asked
 from authapi.core.http import Client
 from authapi.core.limits import Limit
-from authapi.credentials import store as credentials
 from authapi.methods.password import store, strength
 from authapi.methods.password.errors import EmailTaken
 from authapi.methods.password.service import METHOD
+from authapi.sessions import starting
+from authapi.sessions.starting import Started
 from authapi.signin import service as signin
-from authapi.signin.service import SignedIn
+from authapi.signin.service import AMR, SignedIn
 from authapi.users import store as users
 from authapi.users import verification
-from authapi.users.models import User
 from authapi.users.rules import Address
 
 SIGNUP_BY_ADDRESS = Limit("password.signup.address", "30/hour")
@@ -56,15 +58,12 @@ async def sign_up(
     await strength.refuse_weak(ctx, password, personal=(email.display, first_name or "", last_name or ""))
     hash = await ctx.hasher.hash(password)
     names = {"first_name": first_name, "last_name": last_name}
-    async with ctx.db.begin() as tx:
-        if must_verify:
-            asked = {"email": email.display, "email_key": email.key, "hash": hash, **names}
+    if must_verify:
+        asked = {"email": email.display, "email_key": email.key, "hash": hash, **names}
+        async with ctx.db.begin() as tx:
             await deferred.put_off(ctx, tx, REGISTER, client, asked)
-            return None
-        user = await _add(ctx, tx, client, email, hash, **names)
-        if user is None:
-            raise EmailTaken()
-        outcome = await signin.first_step(ctx, tx, client, user, METHOD, remember=remember)
+        return None
+    outcome = await _sign_up(ctx, client, email, _person(ctx, client, email, hash, **names), remember=remember)
     await signin.finish(ctx, outcome, METHOD)
     return outcome
 
@@ -74,8 +73,9 @@ async def register(ctx: Context, client: Client, asked: Asked) -> None:
     the new password and names travel with the new link, and count only for who opens that one."""
     email = Address(asked["email"], asked["email_key"])
     names = {"first_name": asked["first_name"], "last_name": asked["last_name"]}
+    person = _person(ctx, client, email, asked["hash"], **names)
     async with ctx.db.begin() as tx:
-        if await _add(ctx, tx, client, email, asked["hash"], **names) is not None:
+        if await store.register(tx, person | verification.values(ctx, client, email)):
             return
         holder = await users.lock_by_key(tx, email.key)
         if holder is None or holder.disabled_at is not None:
@@ -87,27 +87,36 @@ async def register(ctx: Context, client: Client, asked: Asked) -> None:
             await verification.tell_owner(ctx, tx, client, holder)
 
 
-async def _add(
-    ctx: Context,
-    tx: AsyncSession,
-    client: Client,
-    email: Address,
-    hash: str,
-    *,
-    first_name: str | None,
-    last_name: str | None,
-) -> User | None:
-    user = await users.add(ctx, tx, email, first_name=first_name, last_name=last_name)
-    if user is None:
-        return None
-    await give(ctx, tx, user.id, hash)
-    await audit.record(ctx, tx, "user.signed_up", client, user.id, method=METHOD)
-    if ctx.settings.email_verification != "off":
-        await verification.send(ctx, tx, client, user)
-    return user
+async def _sign_up(
+    ctx: Context, client: Client, email: Address, person: Mapping[str, Any], *, remember: bool
+) -> SignedIn:
+    """Raises EmailTaken."""
+    beginning = starting.begin(ctx, client, methods=(AMR[METHOD],), remember=remember)
+    is_asked = ctx.settings.email_verification != "off"
+    asked = verification.values(ctx, client, email) if is_asked else {}
+    row = await store.sign_up(ctx.driver, {**person, **beginning.parameters, **asked}, is_asked=is_asked)
+    if row is None:
+        raise EmailTaken()
+    issued = starting.issue(ctx, beginning, row.id, email_verified=False, now=row.started_at, until=row.idle_expires_at)
+    return signin.signed_in(ctx, client, row, Started(issued, (), is_familiar=True), None)
+
+
+def _person(
+    ctx: Context, client: Client, email: Address, hash: str, *, first_name: str | None, last_name: str | None
+) -> dict[str, Any]:
+    """The parameters of a new person with a password, and of the events of that."""
+    return {
+        **audit.values(ctx, client),
+        **users.values(ctx, email, first_name=first_name, last_name=last_name),
+        **_password(ctx, hash),
+        "signed_up": ctx.random.id(),
+    }
 
 
 async def give(ctx: Context, tx: AsyncSession, user_id: UUID, hash: str) -> None:
     """A step: a password for somebody who has none."""
-    credential_id = await credentials.add(ctx, tx, user_id, METHOD, step=1)
-    await store.add(ctx, tx, credential_id, hash)
+    await store.give(tx, {**_password(ctx, hash), "user_id": user_id})
+
+
+def _password(ctx: Context, hash: str) -> dict[str, Any]:
+    return {"credential": ctx.random.id(), "hash": hash, "offset": ctx.clock.offset}
