@@ -119,7 +119,7 @@ def test_every_changed_bit_prefix_and_suffix_makes_it_garbage() -> None:
     for bit in range(len(raw) * 8):
         changed = bytearray(raw)
         changed[bit // 8] ^= 1 << bit % 8
-        assert rotation.read(KEYS, RefreshToken(bytes(changed)).text()) is None
+        assert rotation.read(KEYS, replace(CURRENT, raw=bytes(changed)).text()) is None
     for cut in range(len(text)):
         assert rotation.read(KEYS, text[:cut]) is None
         assert rotation.read(KEYS, text[cut + 1 :]) is None

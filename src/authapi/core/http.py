@@ -1,5 +1,6 @@
 """What every router needs from FastAPI."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal, cast
@@ -13,6 +14,9 @@ from authapi.core.proxies import household
 
 USER_AGENT_LENGTH = 256
 ACCEPT_LANGUAGE_LENGTH = 200
+
+HUNG_UP = "authapi.hung_up"
+"""The ASGI extension of a server that can be asked whether the client is still there."""
 
 
 class Body(BaseModel):
@@ -74,6 +78,13 @@ async def client(request: Request) -> Client:
         scope["state"]["request_id"],
         accept_language[:ACCEPT_LANGUAGE_LENGTH].decode("latin-1"),
     )
+
+
+def has_hung_up(request: Request) -> bool:
+    """Whether nobody waits for the answer any more, as far as the server (`core/protocol`) says so: only once the loop
+    has looked at the connection again. `Request.is_disconnected` would wait for that, whoever else is kept waiting."""
+    ask: Callable[[], bool] | None = request.scope.get("extensions", {}).get(HUNG_UP)
+    return ask is not None and ask()
 
 
 InContext = Annotated[Context, Depends(context)]

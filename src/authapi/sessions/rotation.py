@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
-from functools import cached_property
 from uuid import UUID
 
 from authapi.core.secrets import digest, mac, same
@@ -21,31 +20,21 @@ REPLAYS = 10
 """Replays go on for at most this many windows."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class RefreshToken:
-    """`raw` is version ‖ key id ‖ session id (16) ‖ generation (8) ‖ random (32) ‖ tag (16)."""
+    """`raw` is version ‖ key id ‖ session id (16) ‖ generation (8) ‖ random (32) ‖ tag (16); `hash` is all that the
+    database keeps of it."""
 
     raw: bytes
-
-    @property
-    def key_id(self) -> int:
-        return self.raw[1]
-
-    @cached_property
-    def session_id(self) -> UUID:
-        return UUID(bytes=self.raw[2:18])
+    session_id: UUID
+    hash: bytes
 
     @property
     def generation(self) -> int:
         return int.from_bytes(self.raw[18:26])
 
-    @cached_property
-    def hash(self) -> bytes:
-        """All that the database keeps of it."""
-        return digest(self.raw)
-
     def text(self) -> str:
-        return PREFIX + urlsafe_b64encode(self.raw).rstrip(b"=").decode()
+        return _text(self.raw)
 
     def __repr__(self) -> str:
         return f"RefreshToken(session={self.session_id}, generation={self.generation})"
@@ -59,7 +48,12 @@ def mint(keys: Mapping[int, bytes], session_id: UUID, generation: int, random: b
 
 def _tagged(key_id: int, key: bytes, session_id: UUID, generation: int, random: bytes) -> RefreshToken:
     signed = bytes([VERSION, key_id]) + session_id.bytes + generation.to_bytes(8) + random
-    return RefreshToken(signed + mac(key, b"tag" + signed)[:TAG])
+    raw = signed + mac(key, b"tag" + signed)[:TAG]
+    return RefreshToken(raw, session_id, digest(raw))
+
+
+def _text(raw: bytes) -> str:
+    return PREFIX + urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def read(keys: Mapping[int, bytes], text: str) -> RefreshToken | None:
@@ -70,13 +64,12 @@ def read(keys: Mapping[int, bytes], text: str) -> RefreshToken | None:
         raw = urlsafe_b64decode(text[len(PREFIX) :] + "=" * (-(len(text) - len(PREFIX)) % 4))
     except (binascii.Error, ValueError):
         return None
-    token = RefreshToken(raw)
-    if len(raw) != SIGNED + TAG or raw[0] != VERSION or token.text() != text:
+    if len(raw) != SIGNED + TAG or raw[0] != VERSION or _text(raw) != text:
         return None
-    key = keys.get(token.key_id)
+    key = keys.get(raw[1])
     if key is None or not same(mac(key, b"tag" + raw[:SIGNED])[:TAG], raw[SIGNED:]):
         return None
-    return token
+    return RefreshToken(raw, UUID(bytes=raw[2:18]), digest(raw))
 
 
 def successor(keys: Mapping[int, bytes], presented: RefreshToken, salt: bytes, generation: int) -> RefreshToken:

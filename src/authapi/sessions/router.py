@@ -1,5 +1,6 @@
 """`/refresh`, `/logout`, `/session`, `/sessions`, and the public keys."""
 
+from functools import partial
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -8,7 +9,7 @@ from pydantic import BaseModel, Field
 from authapi.core import problems
 from authapi.core.context import Context
 from authapi.core.hot import hot
-from authapi.core.http import Client, FromClient, InContext
+from authapi.core.http import Client, FromClient, InContext, has_hung_up
 from authapi.core.limits import TooManyRequests
 from authapi.core.problems import InvalidRequest
 from authapi.sessions import cookies, csrf, ending, service, viewing
@@ -79,12 +80,12 @@ async def refresh(
     In cookie mode the body is left out, and `X-CSRF-Token` must be right. A token in the body goes before the cookie.
     """
     if body is not None and body.refresh_token is not None:
-        return refreshed_out(await service.refresh(ctx, client, body.refresh_token))
+        return refreshed_out(await service.refresh(ctx, client, body.refresh_token, partial(has_hung_up, request)))
     cookie = cookies.presented(ctx, request)
     if cookie is None:
         raise InvalidRequest(errors=[{"pointer": "/refresh_token", "message": "Field required"}])
     with cookies.cleared_by_refusal(ctx.settings):
-        refreshed = await service.refresh(ctx, client, cookie.token)
+        refreshed = await service.refresh(ctx, client, cookie.token, partial(has_hung_up, request))
     return cookies.answer(ctx, refreshed_out(refreshed), refreshed.tokens, is_remembered=cookie.is_remembered)
 
 

@@ -1,6 +1,7 @@
 """Sessions go on: refresh."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +16,7 @@ from authapi.core.context import Context
 from authapi.core.devices import in_words
 from authapi.core.http import Client
 from authapi.core.limits import Limit
-from authapi.core.problems import Problem
+from authapi.core.problems import Problem, Unavailable
 from authapi.outbox import messages
 from authapi.outbox import service as outbox
 from authapi.sessions import denylist, rotation, store, tokens
@@ -62,29 +63,34 @@ class Refreshed:
     rotation: str
 
 
-async def refresh(ctx: Context, client: Client, text: str) -> Refreshed:
+async def refresh(ctx: Context, client: Client, text: str, is_gone: Callable[[], bool]) -> Refreshed:
     """Rotates. One statement when the token is the current one; else the row is locked and the table decides.
 
-    Raises InvalidToken, SessionEnded, SessionExpired, ReloadTokens, TokenReused, SessionStateLost.
+    `is_gone` tells whether the client has hung up. Raises InvalidToken, SessionEnded, SessionExpired, ReloadTokens,
+    TokenReused, SessionStateLost, and Unavailable, which nobody hears, where the client is gone.
     """
     keys = ctx.vault.keys(PURPOSE)
     presented = rotation.read(keys, text)
     if presented is None:
         raise InvalidToken()
-    ctx.limiter.hit_here(REFRESH, str(presented.session_id))
+    ctx.limiter.hit_here(REFRESH, presented.session_id.hex)
     salt = ctx.random.bytes(rotation.SALT)
     following = rotation.successor(keys, presented, salt, presented.generation + 1)
     row = await store.rotate(ctx.driver, ctx.clock, presented, following, salt, client)
     if row is not None:
         return _refreshed(ctx, following, row, row, Verdict.ROTATED)
-    return await _refresh_slowly(ctx, client, presented)
+    return await _refresh_slowly(ctx, client, presented, is_gone)
 
 
-async def _refresh_slowly(ctx: Context, client: Client, presented: RefreshToken) -> Refreshed:
+async def _refresh_slowly(
+    ctx: Context, client: Client, presented: RefreshToken, is_gone: Callable[[], bool]
+) -> Refreshed:
     async with ctx.db.begin() as tx:
         row = await store.locked(tx, ctx.clock, presented.session_id)
         if row is None:
             raise InvalidToken()
+        if is_gone():  # held up on the way, it would count against what the client was given meanwhile
+            raise Unavailable("The client has hung up.")
         session: Session = row.Session
         verdict, current = judge(ctx, session, presented, row)
         if verdict is Verdict.REPLAYED and current is not None:
@@ -100,7 +106,7 @@ async def _refresh_slowly(ctx: Context, client: Client, presented: RefreshToken)
         elif verdict is Verdict.STATE_LOST:
             await audit.record(ctx, tx, "session.state_lost", client, session.user_id, session.id)
         ended_by = await store.by_id(tx, session.ended_by) if session.ended_by else None
-    metrics.REFRESH.labels(verdict.value).inc()
+    metrics.refreshed(verdict.value)
     if verdict is Verdict.STATE_LOST:
         log.critical("a refresh token is ahead of the database", extra={"session_id": str(session.id)})
     if verdict is Verdict.REUSED:
@@ -150,7 +156,7 @@ def _move_on(ctx: Context, client: Client, session: Session, presented: RefreshT
 def _refreshed(
     ctx: Context, token: RefreshToken, row: Row[Any], session: Row[Any] | Session, verdict: Verdict
 ) -> Refreshed:
-    metrics.REFRESH.labels(verdict.value).inc()
+    metrics.refreshed(verdict.value)
     access, lifetime = tokens.issue(
         ctx,
         user_id=session.user_id,

@@ -57,7 +57,7 @@ def issue(
             "client_id": settings.client_id,
             "iat": issued,
             "exp": issued + lifetime,
-            "jti": str(ctx.random.id()),
+            "jti": ctx.random.id_text(),
             "sid": str(session_id),
             "auth_time": int(signed_in_at.timestamp()),
             "amr": list(methods),
