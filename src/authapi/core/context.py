@@ -21,7 +21,8 @@ from authapi.core.signing import KeyRing
 
 @dataclass(slots=True)
 class Heard:
-    """What this process last heard from Postgres about what all instances share; see `sessions.pulse`."""
+    """What this process last heard from Postgres about what all instances share (see `sessions.pulse`), and from its
+    server."""
 
     epoch: int = -1
     at: float = float("-inf")
@@ -32,6 +33,9 @@ class Heard:
     rebuilding: bool = False
     rebuild_after: float = 0.0
     catching_up: "asyncio.Task[None] | None" = None
+    is_stopping: bool = False
+    probes: int = 0
+    """How often it was asked whether it is ready."""
 
 
 @dataclass(frozen=True, slots=True)

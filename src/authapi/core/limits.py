@@ -177,21 +177,18 @@ class LimitHeaders:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http":
-            return await self._app(scope, receive, send)
+            return self._app(scope, receive, send)
         standings: list[Standing] = []
-        token = _standings.set(standings)
+        _standings.set(standings)  # is set anew for each request
 
         def told(message: Message) -> Awaitable[None]:
             if standings and message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], *_headers(standings)]
             return send(message)
 
-        try:
-            await self._app(scope, receive, told)
-        finally:
-            _standings.reset(token)
+        return self._app(scope, receive, told)
 
 
 def _headers(standings: list[Standing]) -> list[tuple[bytes, bytes]]:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, TextIO
 
 import structlog
+from pydantic_core import to_json
 from structlog.processors import ExceptionRenderer, JSONRenderer, TimeStamper
 from structlog.stdlib import (
     ExtraAdder,
@@ -27,7 +28,6 @@ CHATTY = ("alembic", "sqlalchemy", "httpx", "httpcore", "asyncio", "opentelemetr
 
 ACCESS = "authapi.access"
 
-_LINE = json.JSONEncoder(separators=(",", ":"))
 _VISIBLE = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))} | {0x2028: "\\u2028", 0x2029: "\\u2029"}
 _LINES = {code: text for code, text in _VISIBLE.items() if code not in (9, 10)}
 
@@ -84,7 +84,7 @@ class AccessLog:
         now = datetime.now(UTC).isoformat()
         said = {"event": "request", "request_id": request_id, "logger": ACCESS, "level": "info", "timestamp": now}
         with suppress(OSError, ValueError):  # a line that cannot be written stops nothing, as everywhere in `logging`
-            self.stream.write(_LINE.encode(said | line) + "\n")
+            self.stream.write(to_json(said | line).decode() + "\n")
             self.stream.flush()
 
 

@@ -26,6 +26,7 @@ HASH_QUEUE = Gauge("authapi_hash_queue", "Passwords that wait to be hashed.", mu
 LIMITED = Counter("authapi_limited_total", "Requests that a limit refused.", ["limit"])
 
 _children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+_rotations: dict[str, Counter] = {}
 
 
 def observe(method: str, route: str, status: int, seconds: float) -> None:
@@ -38,6 +39,14 @@ def observe(method: str, route: str, status: int, seconds: float) -> None:
     count, duration = found
     count.inc()
     duration.observe(seconds)
+
+
+def refreshed(rotation: str) -> None:
+    """What became of the presented token, as `Verdict` names it."""
+    found = _rotations.get(rotation)
+    if found is None:
+        found = _rotations[rotation] = REFRESH.labels(rotation)
+    found.inc()
 
 
 def render() -> bytes:

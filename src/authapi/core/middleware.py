@@ -116,7 +116,7 @@ class RequestLog:
             for name, value in scope["headers"]:
                 if name == REQUEST_ID and is_request_id(value):
                     return str(value, "ascii")
-        return str(self._random.id())
+        return self._random.id_text()
 
     def _record(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
         route = NO_ROUTE if self._known is None else self._known.get(scope.get("endpoint"), NO_ROUTE)

@@ -10,10 +10,12 @@ from enum import Enum, auto
 from math import inf
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from authapi.core import metrics
 from authapi.core.body import HEADERS, HeadersTooLarge, RequestTimeout
+from authapi.core.hot import WHOLE
+from authapi.core.http import HUNG_UP
 from authapi.core.middleware import NO_STORE, STRICT_CONTENT, security_headers
 from authapi.core.problems import MEDIA_TYPE, MalformedRequest, Problem
 from authapi.core.secrets import SystemRandom
@@ -21,6 +23,35 @@ from authapi.core.secrets import SystemRandom
 BODY_HEADERS = (b"content-length", b"transfer-encoding")
 
 log = logging.getLogger(__name__)
+
+
+class WholeCycle(RequestResponseCycle):
+    """uvicorn's, which also takes an answer in one message. Its headers are this code's own, so that no line break is
+    looked for in each of them."""
+
+    async def send(self, message: Any) -> None:
+        body = message.get(WHOLE)
+        if body is None:
+            return await super().send(message)
+        if self._must_be_sent_in_parts():
+            await super().send(message)
+            return await super().send({"type": "http.response.body", "body": body, "more_body": False})
+        answer = [STATUS_LINE[message["status"]]]
+        for name, value in (*self.default_headers, *message["headers"]):
+            answer += (name, b": ", value, b"\r\n")
+        answer += (b"\r\n", body) if self.keep_alive else (b"connection: close\r\n\r\n", body)
+        self.transport.write(b"".join(answer))
+        self.response_started = self.response_complete = True
+        self.message_event.set()
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()
+
+    def _must_be_sent_in_parts(self) -> bool:
+        """What is rare is uvicorn's to decide."""
+        is_last = any(name == b"connection" for name, _ in self.default_headers)
+        is_stuck = self.disconnected or self.flow.write_paused
+        return is_last or is_stuck or self.response_started or self.scope["method"] == "HEAD"
 
 
 class Phase(Enum):
@@ -79,6 +110,12 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         self._drained = 0
         self._enter(Phase.BODY, self.BODY)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        cycle.__class__ = WholeCycle
+        extensions: Any = {WHOLE: {}, HUNG_UP: lambda: cycle.disconnected}
+        cycle.scope["extensions"] = extensions
+        super()._start_asgi_task(cycle, app)
 
     def on_body(self, body: bytes) -> None:
         super().on_body(body)

@@ -20,6 +20,7 @@ NONCE = 12
 
 class Random(Protocol):
     def id(self) -> UUID: ...
+    def id_text(self) -> str: ...
     def bytes(self, length: int) -> bytes: ...
     def token(self) -> str: ...
     def digits(self, length: int) -> str: ...
@@ -29,11 +30,12 @@ class Random(Protocol):
 class SystemRandom:
     def id(self) -> UUID:
         """A UUIDv7 (RFC 9562 §5.7): unique and ordered by time, but no secret."""
-        random = int.from_bytes(os.urandom(10))
-        milliseconds = time.time_ns() // 1_000_000
-        return UUID(
-            int=milliseconds << 80 | 0x7 << 76 | (random >> 62 & 0xFFF) << 64 | 0b10 << 62 | random & (1 << 62) - 1
-        )
+        return UUID(int=_uuid7())
+
+    def id_text(self) -> str:
+        """The same as text, in half the time: each request needs one."""
+        text = f"{_uuid7():032x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
     def bytes(self, length: int) -> bytes:
         return os.urandom(length)
@@ -49,6 +51,12 @@ class SystemRandom:
     def fraction(self) -> float:
         """A number in [0, 1), to spread what would otherwise happen at once."""
         return (int.from_bytes(os.urandom(8)) >> 11) / (1 << 53)
+
+
+def _uuid7() -> int:
+    random = int.from_bytes(os.urandom(10))
+    milliseconds = time.time_ns() // 1_000_000
+    return milliseconds << 80 | 0x7 << 76 | (random >> 62 & 0xFFF) << 64 | 0b10 << 62 | random & (1 << 62) - 1
 
 
 class Unsealable(Exception):

@@ -127,7 +127,7 @@ class KeyRing:
         """The claims of a token that one of the keys signed; nothing is said about what they claim.
 
         The algorithm is the key's, never the token's; headers that name keys or change rules are refused; base64url
-        must be canonical, so that a token has one text. Raises NotOurs, UnknownKey.
+        must be canonical, so that a signature has one text. Raises NotOurs, UnknownKey.
         """
         raw = token.encode("ascii", "replace")
         if len(raw) > LONGEST or not _COMPACT.fullmatch(raw):

@@ -3,7 +3,7 @@
 from fastapi import FastAPI, Response
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from authapi.core import flood, hot, problems
 from authapi.core.body import BodyGuard
@@ -19,6 +19,26 @@ CORS_HEADERS = ("authorization", "content-type", "x-request-id", "x-auth-mode", 
 CORS_MAX_AGE = 7200
 """Seconds that a browser may go by a preflight; the most that Chromium does."""
 CORS_EXPOSED = ("x-request-id", "ratelimit", "ratelimit-policy", "retry-after")
+
+
+class Application(FastAPI):
+    """FastAPI's, begun at RequestLog. What stands before it would answer what was raised, which RequestLog does, limit
+    bodies, which BodyGuard does, and look for spans; with telemetry all of it stays."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        layer = whole = super().build_middleware_stack()
+        if self.state.context.settings.telemetry:
+            return whole
+        while not isinstance(layer, RequestLog):
+            layer = layer.app  # type: ignore[attr-defined]
+        return layer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if isinstance(self.middleware_stack, RequestLog):
+            scope["app"] = self
+            await self.middleware_stack(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 class Cors(CORSMiddleware):
