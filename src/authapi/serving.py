@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -29,6 +30,11 @@ GRACE = 20
 """Seconds that requests in flight may still take after SIGTERM."""
 
 METRICS = "PROMETHEUS_MULTIPROC_DIR"
+
+QUIET, LONGEST_FAREWELL = 1.0, 5.0
+"""Seconds without a request after which nobody is taken to be on the way, and that this is waited for at most."""
+
+CLOSE = (b"connection", b"close")
 
 log = logging.getLogger(__name__)
 
@@ -61,11 +67,38 @@ def run(settings: Settings, *, host: str, port: int, workers: int) -> int:
 
 
 class _Server(Server):
+    """On SIGTERM it takes its leave first: it is not ready, yet serves, and closes each connection with an answer.
+
+    Who is connected could otherwise just be asking when its connection is closed, and would not know what became of it.
+    """
+
+    _is_hurried = False
+    _farewell: float | None = None
+    """When it began, on the monotonic clock."""
+    _asked, _asked_at = 0, 0.0
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Without noting the signal: uvicorn would raise it again at the end, which would not be a clean exit."""
         if self.should_exit and sig == signal.SIGINT:
             self.force_exit = True
         self.should_exit = True
+        self._is_hurried |= sig == signal.SIGINT
+
+    async def on_tick(self, counter: int) -> bool:
+        is_over = await super().on_tick(counter)
+        return is_over and (self._is_hurried or self._has_taken_leave())
+
+    def _has_taken_leave(self) -> bool:
+        now, heard = time.monotonic(), self.config.loaded_app.state.context.heard
+        if self._farewell is None:
+            self._farewell = now
+            heard.is_stopping = True
+        if CLOSE not in self.server_state.default_headers:  # which uvicorn makes anew each second
+            self.server_state.default_headers.append(CLOSE)
+        asked = self.server_state.total_requests - heard.probes
+        if asked != self._asked:
+            self._asked, self._asked_at = asked, now
+        return now - max(self._farewell, self._asked_at) > QUIET or now - self._farewell > LONGEST_FAREWELL
 
 
 class _Workers(Multiprocess):

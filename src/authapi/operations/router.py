@@ -48,7 +48,7 @@ async def live() -> LiveOut:
     responses={
         503: {
             "model": ReadyOut,
-            "description": "The database cannot be reached.",
+            "description": "The database cannot be reached, or the process is about to end.",
             "content": {
                 "application/json": {"example": {"mode": "down", "parts": {"postgres": "unreachable", "redis": "ok"}}}
             },
@@ -56,7 +56,8 @@ async def live() -> LiveOut:
     },
 )
 async def ready(response: Response, ctx: InContext, client: FromClient) -> ReadyOut:
-    """`ok`; `degraded` when only Redis is away, and everything still works; `down` (503) without the database."""
+    """`ok`; `degraded` when only Redis is away, and everything still works; `down` (503) without the database, or while
+    the process takes its leave."""
     readiness = await service.readiness(ctx)
     response.status_code = 503 if readiness.mode == "down" else 200
     return ReadyOut(mode=readiness.mode, parts=readiness.parts if _is_operator(ctx, client) else None)

@@ -20,13 +20,16 @@ Mode: TypeAlias = Literal["ok", "degraded", "down"]
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """`degraded`: everything works, some of it more slowly. `down`: only what needs no database works."""
+    """`degraded`: everything works, some of it more slowly. `down`: only what needs no database works, or it stops."""
 
     mode: Mode
     parts: dict[str, str]
 
 
 async def readiness(ctx: Context) -> Readiness:
+    ctx.heard.probes += 1
+    if ctx.heard.is_stopping:
+        return Readiness("down", {"process": "stopping"})
     postgres, redis = await asyncio.gather(_postgres(ctx), _redis(ctx))
     mode: Mode = "down" if postgres != "ok" else "ok" if redis == "ok" else "degraded"
     return Readiness(mode, {"postgres": postgres, "redis": redis})
