@@ -10,6 +10,8 @@ INSTALL := PYTHON="$(PYTHON)" .ci/bootstrap
 BIN := .venv/bin
 WITH_SERVERS := $(BIN)/python -m authapi.dev
 args ?=
+PROOFS := tests/model tests/faults tests/hostile tests/awaits tests/upgrade tests/cluster tests/races \
+	tests/api/test_mass_assignment.py tests/contract/test_schemathesis.py
 export m ?=
 
 ##@ Start here
@@ -56,6 +58,20 @@ lint: install ## ruff, with its security rules
 .PHONY: types
 types: install ## mypy --strict
 	$(BIN)/mypy
+
+##@ Proof
+
+.PHONY: prove
+prove: install ## what holds under faults, races and hostile input: up to 25 minutes, into reports/proof.html (args="tests/model")
+	$(BIN)/pytest -n 2 --dist loadgroup --prove $(or $(args),$(PROOFS))
+
+.PHONY: soak
+soak: install ## 200 virtual users, a fault at random every 20 seconds, 20 minutes (args="--minutes 3")
+	@$(BIN)/python -m tests.faults.soak $(or $(args),--minutes 20)
+
+.PHONY: cluster
+cluster: install ## the service on several hosts of this machine, until Ctrl-C (args="--redis cluster"); says what it needs
+	@$(BIN)/python -m tests.cluster $(args)
 
 ##@ When the API or the database changes
 

@@ -28,6 +28,18 @@ def test_help_is_what_make_does_when_told_nothing() -> None:
     assert re.search(r"^\.DEFAULT_GOAL := help$", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
+def test_every_claim_is_part_of_the_proof() -> None:
+    """A test that takes `prove` is run by `make prove`."""
+    (proofs,) = re.findall(r"^PROOFS := ((?:.*\\\n)*.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    run = [ROOT / each for each in proofs.replace("\\", " ").split()]
+    assert [path for path in run if not path.exists()] == []
+    claiming = {
+        path for path in (ROOT / "tests").rglob("test_*.py") if re.search(r"\bprove: Prove\b", path.read_text())
+    }
+    assert len(claiming) > 10
+    assert {path for path in claiming if not any(path.is_relative_to(each) for each in run)} == set()
+
+
 def test_without_a_python_it_says_so_in_one_sentence(tmp_path: Path) -> None:
     ran = subprocess.run(
         ["/bin/sh", ROOT / ".ci" / "bootstrap", "run"],

@@ -14,6 +14,7 @@ from tests.support.model.clients import Client, LoggedOut, careless_tabs, mobile
 from tests.support.model.instances import open_instances
 from tests.support.model.services import Application, Decision
 from tests.support.outside import MovedClock
+from tests.support.proof import Prove
 
 DAYS, SHORT = 500, 15
 SEEDS = (6, 7)
@@ -38,21 +39,44 @@ def was_busy(seen: Counter[str], client: Client) -> bool:
     return seen["rotated"] > DAYS and all(seen[each] for each in WANTED[client])
 
 
+def refreshes(seen: Counter[str]) -> int:
+    return seen["rotated"] + seen["replayed"] + seen["displaced"]
+
+
+def told(seen: Counter[str]) -> str:
+    return ", ".join(f"{number:,} {case}" for case, number in sorted(seen.items()))
+
+
 @clients
 @pytest.mark.parametrize("window", [10])
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_the_decision_logs_nobody_out(instances: Sequence[Context], client: Client, seed: int) -> None:
-    assert was_busy(await simulate(Decision(instances), client, seed=seed, days=DAYS), client)
+async def test_the_decision_logs_nobody_out(
+    instances: Sequence[Context], client: Client, seed: int, prove: Prove
+) -> None:
+    seen = await simulate(Decision(instances), client, seed=seed, days=DAYS)
+    prove(
+        f"M-client-{client.__name__}-{seed}",
+        f"{DAYS} virtual days at the decision: {told(seen)}",
+        number=refreshes(seen),
+        bar="0 false logouts, and each way to lose an answer met",
+        passed=was_busy(seen, client),
+    )
 
 
 @clients
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 async def test_nobody_is_logged_out_over_http(
-    instance: Instance, clock: MovedClock, client: Client, is_proof: bool
+    instance: Instance, clock: MovedClock, client: Client, is_proof: bool, prove: Prove
 ) -> None:
     days = DAYS if is_proof else SHORT
     seen = await simulate(Application(instance[1], clock), client, seed=SEEDS[0], days=days)
-    assert was_busy(seen, client) or (not is_proof and seen["rotated"] > days)
+    prove(
+        f"M-client-{client.__name__}-http",
+        f"{days} virtual days over HTTP: {told(seen)}",
+        number=refreshes(seen),
+        bar="0 false logouts, and each way to lose an answer met",
+        passed=was_busy(seen, client) or (not is_proof and seen["rotated"] > days),
+    )
 
 
 @clients

@@ -7,11 +7,12 @@ from authapi.core.http import Client
 from authapi.signin import failures, store
 from tests.races.conftest import Site
 from tests.support.people import ADA, PREFIX, sign_up
+from tests.support.proof import Prove
 
 GUESSES = 200
 
 
-async def test_two_hundred_simultaneous_guesses_count_exactly_and_few_are_hashed(site: Site) -> None:
+async def test_two_hundred_simultaneous_guesses_count_exactly_and_few_are_hashed(site: Site, prove: Prove) -> None:
     """`level` counts the tries that were let through, and only those are hashed."""
     await sign_up(site.a)
     sides = [site.a, site.b]
@@ -23,8 +24,20 @@ async def test_two_hundred_simultaneous_guesses_count_exactly_and_few_are_hashed
         address = await store.by_key(tx, failures.address(ctx, Client("127.0.0.1", "")))
     assert account is not None
     assert address is not None
-    assert (account.failures, address.failures) == (GUESSES, GUESSES)
-    assert 6 <= account.level == address.level <= 10
+    prove(
+        "R-guesses",
+        f"{GUESSES} wrong passwords for one account at once, over two processes",
+        number=account.failures,
+        bar=f"exactly {GUESSES} counted",
+        passed=(account.failures, address.failures) == (GUESSES, GUESSES),
+    )
+    prove(
+        "R-guesses-hashed",
+        f"{GUESSES} wrong passwords for one account at once, over two processes",
+        number=account.level,
+        bar="at most 10 of them verified",
+        passed=6 <= account.level == address.level <= 10,
+    )
 
 
 async def test_the_owner_gets_in_from_a_known_device_in_the_middle_of_it(site: Site) -> None:

@@ -92,6 +92,8 @@ class World:
         self.window = int(instances[0].settings.refresh_reuse_window * SECOND)
         self.now = 0
         self.trail: list[str] = []
+        self.steps = 0
+        """After which everything was checked."""
         self.begin(0)
 
     def play(self, script: bytes) -> None:
@@ -199,6 +201,7 @@ class World:
 
     def check(self) -> None:
         """After every step: the row is what the reference says, and no more tokens can move it than may."""
+        self.steps += 1
         row, r = self.session.row.Session, self.reference
         current = rotation.read(self.instances[0].vault.keys(service.PURPOSE), r.current.name)
         if current is None or row.token_hash != current.hash or row.generation != r.current.generation:

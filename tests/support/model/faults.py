@@ -99,8 +99,11 @@ async def _refuse_the_ended(site: Site, *, within: float) -> None:
 FAULTS: tuple[Fault, ...] = (flush, lose_instance, lose_valkey, flush, lose_instance, lose_postgres)
 
 
-async def play(site: Site, steps: int, faults: int) -> None:
-    """So many steps, with so many faults among them at equal distances. Raises Violation, with what was done lately."""
+async def play(site: Site, steps: int, faults: int) -> int:
+    """So many steps, with so many faults among them at equal distances; returns how many were done.
+
+    Raises Violation, with what was done lately.
+    """
     number = 0
     try:
         for number in range(1, steps + 1):
@@ -112,3 +115,4 @@ async def play(site: Site, steps: int, faults: int) -> None:
     except AssertionError as error:
         trail = "\n".join(site.trail)
         raise Violation(f"{error}\nseed {site.seed}, step {number}; what was done at last:\n{trail}") from error
+    return number
