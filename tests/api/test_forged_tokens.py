@@ -1,5 +1,6 @@
 """No forged access token is accepted, and none breaks anything (OWASP ASVS 9.1, 9.2; RFC 8725)."""
 
+import asyncio
 from collections.abc import Mapping
 
 import httpx
@@ -10,7 +11,7 @@ from authapi.sessions import tokens
 from authapi.sessions.errors import AccessTokenInvalid
 from tests.conftest import Start
 from tests.support.forgeries import GROUPS
-from tests.support.forging import Forge, Forger, forger, keys_of
+from tests.support.forging import Forger, forger, keys_of
 from tests.support.people import PREFIX, bearer, sign_up
 from tests.support.wrong_claims import TOLERATED, wrong_claims
 
@@ -25,9 +26,12 @@ async def forger_of(start: Start, algorithm: str) -> tuple[Context, httpx.AsyncC
 
 async def answers(api: httpx.AsyncClient, forged: Mapping[str, str]) -> dict[str, tuple[int, str]]:
     told: dict[str, tuple[int, str]] = {}
-    for name, token in forged.items():
+
+    async def ask(name: str, token: str) -> None:
         reply = await api.get(f"{PREFIX}/session", headers=bearer(token))
         told[name] = (reply.status_code, reply.json().get("code", "accepted"))
+
+    await asyncio.gather(*(ask(name, token) for name, token in forged.items()))
     return told
 
 
@@ -36,25 +40,12 @@ def wrongly(told: Mapping[str, tuple[int, str]]) -> dict[str, tuple[int, str]]:
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-async def test_there_are_more_than_three_hundred_forgeries(start: Start, algorithm: str) -> None:
-    _, _, f = await forger_of(start, algorithm)
-    forged = {token for group in [*GROUPS, wrong_claims] for token in group(f).values()}
-    assert f.token not in forged
-    assert len(forged) > 300
-
-
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
-@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.__name__)
-async def test_no_forgery_is_accepted(start: Start, algorithm: str, group: Forge) -> None:
+async def test_no_forgery_is_accepted(start: Start, algorithm: str) -> None:
+    """Of what is in `tests/hostile` besides, the codes of the answers are not looked at."""
     _, api, f = await forger_of(start, algorithm)
-    assert wrongly(await answers(api, group(f))) == {}
+    for group in [*GROUPS, wrong_claims]:
+        assert wrongly(await answers(api, group(f))) == {}, group.__name__
     assert (await api.get(f"{PREFIX}/session", headers=bearer(f.token))).status_code == 200
-
-
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
-async def test_wrong_claims_are_refused_although_the_real_key_signed_them(start: Start, algorithm: str) -> None:
-    _, api, f = await forger_of(start, algorithm)
-    assert wrongly(await answers(api, wrong_claims(f))) == {}
 
 
 async def test_a_refusal_says_what_to_do_and_nothing_of_the_token(start: Start) -> None:

@@ -14,14 +14,21 @@ from schemathesis import APIOperation, Case, GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from tests.conftest import SECRET
+from tests.support.hostile.links import linked, walking
 from tests.support.people import PREFIX, bearer
 from tests.support.processes import serving
+from tests.support.proof import Prove
 
 MEMBER = {"email": "member@example.net", "password": "unlike any of the examples"}
 """Not Ada, whose address and password are the examples of the document: they would be locked out and changed."""
 
+SOME, MANY = 15, 50
+"""Examples of each operation; with `--prove`, many."""
+
+WALKS, STEPS = 8, 12
+MANY_WALKS, MANY_STEPS = 150, 20
+
 BOUNDED = examples(
-    max_examples=25,
     derandomize=True,
     database=None,
     deadline=None,
@@ -54,7 +61,7 @@ def document(url: str) -> schemathesis.BaseSchema:
     return schema
 
 
-def answer_as_documented(document: Any, mode: GenerationMode, headers: Callable[[], dict[str, str]]) -> int:
+def answer_as_documented(document: Any, mode: GenerationMode, headers: Callable[[], dict[str, str]], times: int) -> int:
     """Asks every operation, with all checks of Schemathesis. Returns how many requests that took.
 
     One check is left out: what makes a password weak or an address no address, no schema can say.
@@ -65,7 +72,7 @@ def answer_as_documented(document: Any, mode: GenerationMode, headers: Callable[
         operation: APIOperation[Any, Any, Any, Any] = result.ok()
 
         @seed(0)
-        @BOUNDED
+        @examples(BOUNDED, max_examples=times)
         @given(case=operation.as_strategy(generation_mode=mode))
         def ask(case: Case[Any]) -> None:
             nonlocal asked
@@ -79,14 +86,62 @@ def answer_as_documented(document: Any, mode: GenerationMode, headers: Callable[
     return asked
 
 
-@pytest.mark.parametrize("mode", GenerationMode, ids=str)
-def test_a_stranger_gets_only_what_the_document_says(document: Any, mode: GenerationMode) -> None:
-    assert answer_as_documented(document, mode, dict) >= 50
+@pytest.fixture
+def times(is_proof: bool) -> int:
+    return MANY if is_proof else SOME
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("mode", GenerationMode, ids=str)
-def test_somebody_signed_in_gets_only_what_the_document_says(document: Any, url: str, mode: GenerationMode) -> None:
-    assert answer_as_documented(document, mode, lambda: bearer(access_token(url))) >= 50
+def test_a_stranger_gets_only_what_the_document_says(
+    document: Any, mode: GenerationMode, times: int, prove: Prove
+) -> None:
+    asked = answer_as_documented(document, mode, dict, times)
+    prove(
+        "H-schemathesis",
+        f"{asked} {mode} requests of a stranger to every operation, all checks of Schemathesis",
+        number=0,
+        bar="0 answers that the document does not have, of at least 50",
+        passed=asked >= 50,
+    )
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("mode", GenerationMode, ids=str)
+def test_somebody_signed_in_gets_only_what_the_document_says(
+    document: Any, url: str, mode: GenerationMode, times: int, prove: Prove
+) -> None:
+    asked = answer_as_documented(document, mode, lambda: bearer(access_token(url)), times)
+    prove(
+        "H-schemathesis",
+        f"{asked} {mode} requests of somebody signed in to every operation, all checks of Schemathesis",
+        number=0,
+        bar="0 answers that the document does not have, of at least 50",
+        passed=asked >= 50,
+    )
+
+
+@pytest.mark.timeout(300)
+def test_so_does_who_goes_from_answer_to_call(document: Any, url: str, is_proof: bool, prove: Prove) -> None:
+    """Schemathesis's stateful mode: ids as it infers them, refresh tokens by our own links."""
+    told = linked(httpx.get(f"{url}/openapi.json").json())
+    schema = schemathesis.openapi.from_dict(told)
+    schema.config.update(base_url=url)
+    walk = walking(schema.as_state_machine(), url, MEMBER)
+    walks, steps = (MANY_WALKS, MANY_STEPS) if is_proof else (WALKS, STEPS)
+    walk.run(settings=examples(BOUNDED, max_examples=walks, stateful_step_count=steps))
+    served = {call for call in walk.followed if call.endswith((" 200", " 201", " 204"))}
+    assert len(served) >= 5
+    if is_proof:
+        assert {f"POST {PREFIX}/{path}" for path in ("login 200", "refresh 200", "logout 204")} <= served
+    asked = walk.followed.total()
+    prove(
+        "H-schemathesis-stateful",
+        f"{asked} requests along the links of the document, {len(served)} kinds of them served",
+        number=0,
+        bar="0 answers that the document does not have",
+        passed=asked >= walks,
+    )
 
 
 def access_token(url: str) -> str:

@@ -15,7 +15,6 @@ WRONG_ALGORITHMS: list[Any] = [
     *("A128KW", "dir", "RSA-OAEP", "PBES2-HS256+A128KW", "ECDH-ES", "ML-DSA-44", "RS1", "\uff25S256", "rs256", "eddsa"),
     *(None, 0, 256, 1.5, True, ["ES256"], ["none"], {"alg": "ES256"}, [], {}),
 ]
-URL = "https://127.0.0.1:1/keys.json"
 
 
 def algorithms(f: Forger) -> Tokens:
@@ -84,7 +83,7 @@ def key_ids(f: Forger) -> Tokens:
             "/dev/null",
             "file:///dev/null",
             "..\\..\\nul",
-            URL,
+            f.url,
             "' OR '1'='1",
             "x' UNION SELECT 'k' --",
         ),
@@ -116,8 +115,8 @@ def key_ids(f: Forger) -> Tokens:
 def _extra(f: Forger) -> dict[str, Any]:
     certificate = encode(b"certificate")
     return {
-        "jku": URL,
-        "x5u": URL,
+        "jku": f.url,
+        "x5u": f.url,
         "jwk": f.stranger.jwk(),
         "x5c": [certificate],
         "x5t": certificate,
@@ -136,7 +135,7 @@ def _extra(f: Forger) -> dict[str, Any]:
         "cty": "JWT",
         "iss": "x",
         "nonce": "x",
-        "url": URL,
+        "url": f.url,
         "x": None,
         "": "",
         "ALG": "none",

@@ -50,11 +50,15 @@ def current_of(ctx: Context) -> SigningKey:
 
 @dataclass(frozen=True)
 class Forger:
-    """Holds a good token, the key that signed it, and a stranger's key of the same kind."""
+    """Holds a good token, the key that signed it, and a stranger's key of the same kind.
+
+    `url` is where the stranger's keys would be found, if anybody looked.
+    """
 
     token: str
     key: SigningKey
     next: SigningKey
+    url: str = "https://127.0.0.1:1/keys.json"
     stranger: SigningKey = field(init=False)
 
     def __post_init__(self) -> None:
@@ -89,6 +93,10 @@ class Forger:
         second = self.claims if claims is None else claims
         return self.sign(f"{encode(dumped(first))}.{encode(dumped(second))}", key)
 
+    def with_text(self, part: str, data: bytes) -> str:
+        """`part` is `header` or `claims`; the other one is as in the good token."""
+        return self.make(header=data) if part == "header" else self.make(claims=data)
+
     def with_header(self, **changes: Any) -> str:
         return self.make(header=self.header | changes)
 
@@ -98,9 +106,9 @@ class Forger:
     def without(self, *names: str) -> str:
         return self.make(claims={name: value for name, value in self.claims.items() if name not in names})
 
-    def with_mac(self, secret: bytes, algorithm: str) -> str:
+    def with_mac(self, secret: bytes, algorithm: str, **header: Any) -> str:
         digest = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}[algorithm]
-        text = f"{encode(dumped(self.header | {'alg': algorithm}))}.{self.token.split('.')[1]}"
+        text = f"{encode(dumped(self.header | {'alg': algorithm} | header))}.{self.token.split('.')[1]}"
         return f"{text}.{encode(hmac.digest(secret, text.encode(), digest))}"
 
     def public_bytes(self) -> dict[str, bytes]:
@@ -119,6 +127,6 @@ class Forger:
         return known | {f"member {name}": decode(jwk[name]) for name in ("n", "x", "y") if name in jwk}
 
 
-def forger(ctx: Context, person: Person) -> Forger:
+def forger(ctx: Context, person: Person, **more: str) -> Forger:
     following = next(key for key in keys_of(ctx).values() if key.kid != current_of(ctx).kid)
-    return Forger(person.access_token, current_of(ctx), following)
+    return Forger(person.access_token, current_of(ctx), following, **more)

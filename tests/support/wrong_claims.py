@@ -47,7 +47,7 @@ def _values(good: dict[str, Any]) -> dict[str, list[Any]]:
     ]
     audiences = [audience[:-1], audience[1:], f"{audience}2", f"my{audience}", audience.upper(), f"{audience} ", "*"]
     audiences += [[audience], [audience, "other"], ["other", audience], {audience: 1}, f"{audience},other"]
-    late = [issued + LEEWAY + 5, issued + 3600, HUGE]
+    late = [issued + LEEWAY + 60, issued + 3600, HUGE]
     early = [expires - 3601, issued - 86400, -1, -HUGE]
     return {
         "iss": [*issuers, *no_text],
