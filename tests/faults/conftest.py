@@ -1,0 +1,52 @@
+"""The parts that the faults happen to: the same for all tests, since every fault leaves them well."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.support.faults.parts import Parts
+
+WINDOW = "2"
+"""Seconds in which a lost answer is given again; short, so that faults last longer."""
+
+SETTINGS = {"AUTHAPI_REFRESH_REUSE_WINDOW": WINDOW}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "in_full: takes so long that it runs only with --prove")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Before any part is started for them."""
+    for item in items:
+        if item.get_closest_marker("in_full") and not config.option.prove:
+            item.add_marker(pytest.mark.skip(reason="only with --prove"))
+
+
+@pytest.fixture(scope="session")
+async def proxied(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Parts]:
+    """Behind proxies."""
+    made = Parts(tmp_path_factory.mktemp("proxied"), is_proxied=True, settings=SETTINGS)
+    try:
+        await made.start()
+        yield made
+    finally:
+        await made.stop()
+
+
+@pytest.fixture(scope="session")
+async def direct(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Parts]:
+    """Without proxies, and Postgres writes through to the disk."""
+    made = Parts(tmp_path_factory.mktemp("direct"), is_durable=True, settings=SETTINGS)
+    try:
+        await made.start()
+        yield made
+    finally:
+        await made.stop()
+
+
+@pytest.fixture
+def parts(request: pytest.FixtureRequest, is_proof: bool) -> Parts:
+    """In the short form one set for all tests."""
+    made: Parts = request.getfixturevalue("direct" if is_proof else "proxied")
+    return made
