@@ -63,11 +63,11 @@ class Peer:
         return (self.folder / file).exists()
 
     def environment(self, **variables: str) -> dict[str, str]:
-        """Ours, without settings that could reach a contestant by accident."""
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("AUTHAPI_")}
+        """Ours, without settings that could reach a contestant by accident. All start with their bytecode."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AUTHAPI_", "PYTHON"))}
         own = self.home / "venv" / "bin" / "python"
-        python = str(own) if self.has("requirements.txt") else sys.executable
-        path = os.pathsep.join([*([str(self.source / "src")] if self.source else []), str(ROOT)])
+        python = str(own) if own.exists() else sys.executable
+        path = os.pathsep.join([str((self.source or ROOT) / "src"), str(ROOT)])
         return inherited | {"PEER_HOME": str(self.home), "PYTHON": python, "PYTHONPATH": path} | variables
 
 
@@ -130,15 +130,31 @@ def install(peer: Peer) -> None:
     digest = _digest(peer)
     if stamp.exists() and stamp.read_text() == digest:
         return
-    if peer.has("requirements.txt"):
-        uv = _uv()
-        venv = peer.home / "venv"
-        _must(peer, [uv, "venv", "-q", "--clear", "--python", sys.executable, str(venv)])
-        python = str(venv / "bin" / "python")
-        _must(peer, [uv, "pip", "install", "-q", "--python", python, "-r", str(peer.folder / "requirements.txt")])
+    if is_ours(peer.name) and peer.name != "bare":
+        _install(peer, _locked(peer))
+    elif peer.has("requirements.txt"):
+        _install(peer, peer.folder / "requirements.txt")
     if peer.has("install.sh"):
         _must(peer, ["sh", "install.sh"])
     stamp.write_text(digest)
+
+
+def _install(peer: Peer, requirements: Path) -> None:
+    """Into an environment of its own, so that nobody carries or shares what others need."""
+    uv, venv = _uv(), peer.home / "venv"
+    _must(peer, [uv, "venv", "-q", "--clear", "--python", sys.executable, str(venv)])
+    python = str(venv / "bin" / "python")
+    _must(peer, [uv, "pip", "install", "-q", "--compile-bytecode", "--python", python, "-r", str(requirements)])
+
+
+def _locked(peer: Peer) -> Path:
+    """What production installs of ours."""
+    listed = peer.home / "requirements.txt"
+    _must(
+        peer,
+        [_uv(), "export", "-q", "--frozen", "--no-dev", "--no-emit-project", "--project", str(ROOT), "-o", str(listed)],
+    )
+    return listed
 
 
 def _must(peer: Peer, command: list[str]) -> None:
@@ -169,4 +185,6 @@ def _digest(peer: Peer) -> str:
     for name in ("requirements.txt", "install.sh", "package.json", "package-lock.json"):
         if peer.has(name):
             hashed.update((peer.folder / name).read_bytes())
+    if is_ours(peer.name):
+        hashed.update((ROOT / "uv.lock").read_bytes())
     return hashed.hexdigest()
