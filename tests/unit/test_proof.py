@@ -6,6 +6,7 @@ from typing import cast
 
 import pytest
 
+from tests.support.contract.source import ROOT
 from tests.support.proof_page import page
 from tests.support.proof_record import Claim, Record
 
@@ -48,7 +49,8 @@ def run(pytester: pytest.Pytester, source: str, *options: str) -> tuple[pytest.R
     pytester.makepyfile(source)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # what the claims below do without takes seconds to load
-        result = pytester.runpytest_inprocess("-p", "xdist", "-p", "tests.support.proof", *options)
+        patch.setenv("PYTHONPATH", str(ROOT))
+        result = pytester.runpytest_subprocess("-p", "xdist", "-p", "tests.support.proof", *options)
     return result, pytester.path / "reports"
 
 

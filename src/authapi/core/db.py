@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import asyncpg
 from sqlalchemy import ColumnElement, DateTime, Interval, LargeBinary, MetaData, NullPool, Text, event, func, literal
@@ -12,6 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
+from authapi.core import urls
 from authapi.core.clock import Clock
 from authapi.core.settings import Settings
 
@@ -92,9 +92,8 @@ async def _connect(url: str, address: str, options: dict[str, Any]) -> "asyncpg.
 
 def addresses(url: str) -> list[str]:
     """The URL of each host of one that names several, as in `postgresql://user@h1:5432,h2:5432/name`."""
-    parts = urlsplit(url.replace("+asyncpg", "", 1))
-    account, at, hosts = parts.netloc.rpartition("@")
-    return [parts._replace(netloc=f"{account}{at}{host}").geturl() for host in hosts.split(",")]
+    scheme, account, hosts, path, query = urls.split(url.replace("+asyncpg", "", 1))
+    return [f"{scheme}://{account}{host}/{path}" + (f"?{query}" if query else "") for host in hosts]
 
 
 def engine(settings: Settings, *, size: int) -> AsyncEngine:

@@ -18,6 +18,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as NotConnected
 from redis.exceptions import MovedError, ReadOnlyError, RedisError
 
+from authapi.core import urls
 from authapi.core.settings import Misconfigured
 
 Server: TypeAlias = tuple[str, int]
@@ -96,12 +97,11 @@ def pool(url: str, *, key: str, **options: Any) -> BlockingConnectionPool:
     protocol, _, kind = scheme.replace("valkey", "redis", 1).partition("+")
     if not kind:
         return BlockingConnectionPool.from_url(f"{protocol}://{rest}", **options)
-    parts = urlsplit(url)
-    account, at, hosts = parts.netloc.rpartition("@")
-    service, _, number = parts.path.strip("/").partition("/")
+    _, account, hosts, path, query = urls.split(url)
+    service, _, number = path.strip("/").partition("/")
     if kind not in USUAL_PORTS or bool(service) != (kind == "sentinel"):
         raise Misconfigured(MUST_READ)
-    given: dict[str, Any] = {**parse_url(f"{protocol}://{account}{at}host/{number}?{parts.query}")}
+    given: dict[str, Any] = {**parse_url(f"{protocol}://{account}host/{number}?{query}")}
     del given["host"]
     is_secure = given.pop("connection_class", None) is not None
     own = {name: given.pop(f"sentinel_{name}", None) for name in ("username", "password")}
@@ -115,9 +115,9 @@ def pool(url: str, *, key: str, **options: Any) -> BlockingConnectionPool:
     return BlockingConnectionPool(connection_class=kind_of, witnesses=witnesses, **given, **options)
 
 
-def _servers(hosts: str, port: int) -> list[Server]:
+def _servers(hosts: Sequence[str], port: int) -> list[Server]:
     try:
-        parts = [urlsplit(f"//{host}") for host in hosts.split(",")]
+        parts = [urlsplit(f"//{host}") for host in hosts]
         return [(part.hostname or "localhost", part.port or port) for part in parts]
     except ValueError:
         raise Misconfigured(MUST_READ) from None

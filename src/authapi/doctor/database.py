@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from asyncpg import PostgresError
 from sqlalchemy import text
@@ -10,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from authapi import migrations
+from authapi.core import urls
 from authapi.core.context import Context
 from authapi.core.secrets import Unsealable, Vault
 from authapi.core.settings import Settings
@@ -195,8 +195,8 @@ def _opens(key: StoredKey, vault: Vault) -> bool:
 
 def _unreachable(ctx: Context, fault: Exception) -> Finding:
     """What Postgres says of a refusal names user and database, but no password."""
-    parts = urlsplit(ctx.settings.database_url)
-    where = f"{parts.netloc.rpartition('@')[2] or 'localhost'}{parts.path}"
+    parts = urls.split(ctx.settings.database_url)
+    where = f"{','.join(parts.hosts) or 'localhost'}/{parts.path}"
     origin = fault.orig.__cause__ if isinstance(fault, DBAPIError) and fault.orig else fault
     state = getattr(origin, "sqlstate", None)
     if state is None:

@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
+from authapi.core import urls
 from authapi.core.context import Context
 from authapi.core.redis import EPOCH, OPERATION_TIMEOUT, RedisDown
 from authapi.doctor.findings import Finding, error, ok, warning
@@ -101,7 +101,7 @@ async def _delay(ctx: Context) -> float:
 
 
 def _unreachable(ctx: Context, fault: RedisDown) -> Finding:
-    where = urlsplit(ctx.settings.redis_url).netloc.rpartition("@")[2] or "localhost"
+    where = ",".join(urls.split(ctx.settings.redis_url).hosts) or "localhost"
     kind = type(fault.__cause__ or fault).__name__
     if kind in ("AuthenticationError", "NoPermissionError", "ResponseError"):
         return error("redis", f"Redis at {where} refuses ({kind}).", "Correct user and password in AUTHAPI_REDIS_URL.")

@@ -79,10 +79,11 @@ _GIVEN = f"""
         {credentials.added(METHOD, step=1)} RETURNING id
     ), password AS (
         INSERT INTO passwords (credential_id, hash, set_at)
-        SELECT credential.id, CAST(:hash AS text), clock_timestamp() + CAST(:offset AS interval) FROM credential
+        SELECT credential.id, CAST(:hash AS text), statement_timestamp() + CAST(:offset AS interval) FROM credential
     )
 """
-"""A password for the one row (id) of `person`, who has none."""
+"""A password for the one row (id) of `person`, who has none. It is not younger than a session of the same statement,
+whatever is run first: whose device signed in before the password was set is a stranger's."""
 
 _GIVE = text(f"WITH person AS (SELECT CAST(:user_id AS uuid) AS id), {_GIVEN} SELECT id FROM credential")
 
