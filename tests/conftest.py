@@ -35,10 +35,18 @@ Start = Callable[..., Awaitable[Instance]]
 
 def pytest_configure(config: pytest.Config) -> None:
     """The process that starts the run starts the servers; the workers of xdist find them in the environment."""
+    config.addinivalue_line("markers", "in_full: takes so long that it runs only with --prove")
     if not hasattr(config, "workerinput") and not config.option.collectonly:
         servers = Servers()
         config.add_cleanup(servers.stop)
         os.environ[POSTGRES], os.environ[VALKEY] = servers.postgres.url(), servers.valkey.url()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Before any part is started for them."""
+    for item in items:
+        if item.get_closest_marker("in_full") and not config.option.prove:
+            item.add_marker(pytest.mark.skip(reason="only with --prove"))
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,7 @@ async def bounced(start: Start, folder: Path, postgres_url: str) -> AsyncIterato
         yield ctx
 
 
+@pytest.mark.in_full
 async def test_every_statement_gets_its_own_answer(bounced: Context, prove: Prove) -> None:
     """None is run with the parameters of another one, and none is lost between its parts."""
 
@@ -60,5 +61,6 @@ async def test_every_statement_gets_its_own_answer(bounced: Context, prove: Prov
     )
 
 
+@pytest.mark.in_full
 async def test_the_deadlines_are_those_of_the_bouncer(bounced: Context) -> None:
     assert (await bounced.driver.row("SELECT current_setting('statement_timeout') AS it")).it == "1500ms"

@@ -53,6 +53,7 @@ def pair(hosts: Hosts, folder: Path) -> Iterator[Pair]:
         yield Pair(primary, standby, instance)
 
 
+@pytest.mark.in_full
 async def test_the_primary_dies(pair: Pair, prove: Prove, is_proof: bool) -> None:
     rounds, slowest = 3 if is_proof else 1, 0.0
     load = Load([pair.instance.url], users=40 if is_proof else 8, seed=1, pause=0.3, origin=ORIGIN)
@@ -77,6 +78,7 @@ async def test_the_primary_dies(pair: Pair, prove: Prove, is_proof: bool) -> Non
     )
 
 
+@pytest.mark.in_full
 async def test_the_primary_loses_its_power(pair: Pair, hosts: Hosts, prove: Prove, is_proof: bool) -> None:
     if not hosts.can_be_unplugged:
         pytest.skip("needs root and network namespaces: an address of the loopback cannot be unplugged")
@@ -99,6 +101,7 @@ async def test_the_primary_loses_its_power(pair: Pair, hosts: Hosts, prove: Prov
     )
 
 
+@pytest.mark.in_full
 async def test_a_standby_that_lags_is_promoted(pair: Pair, prove: Prove) -> None:
     """What it never heard of is told apart from theft: nobody else is signed out, and the log says why."""
     await asyncio.to_thread(pair.primary.wait_for_standby, is_synchronous=False)

@@ -12,17 +12,6 @@ WINDOW = "2"
 SETTINGS = {"AUTHAPI_REFRESH_REUSE_WINDOW": WINDOW}
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "in_full: takes so long that it runs only with --prove")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Before any part is started for them."""
-    for item in items:
-        if item.get_closest_marker("in_full") and not config.option.prove:
-            item.add_marker(pytest.mark.skip(reason="only with --prove"))
-
-
 @pytest.fixture(scope="session")
 async def proxied(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Parts]:
     """Behind proxies."""

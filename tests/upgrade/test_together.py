@@ -105,6 +105,7 @@ async def start_earlier(site: Site, database: str) -> bool:
     return False
 
 
+@pytest.mark.in_full
 @pytest.mark.timeout(600)
 async def test_two_versions_serve_side_by_side_while_one_follows_the_other(
     site: Site, database: str, is_proof: bool, prove: Prove

@@ -26,7 +26,14 @@ class Module:
 def modules(root: Path) -> list[Module]:
     files = sorted(path for path in root.rglob("*.py") if "__pycache__" not in path.parts)
     texts = {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in files}
-    return [Module(path, text, ast.parse(text)) for path, text in texts.items()]
+    return [Module(path, text, _parsed(text)) for path, text in texts.items()]
+
+
+def _parsed(text: str) -> ast.Module:
+    try:
+        return ast.parse(text)
+    except SystemError:  # CPython before 3.11.5, where the parser was interrupted by itself (gh-106905)
+        return ast.parse(text)
 
 
 def plant(root: Path, files: Mapping[str, str]) -> Path:
