@@ -222,12 +222,12 @@ def _tell(error: Exception, message: str, **more: object) -> None:
 def _signals(stop: asyncio.Event) -> Iterator[None]:
     loop = asyncio.get_running_loop()
     numbers = (signal.SIGTERM, signal.SIGINT)
-    with suppress(NotImplementedError):  # Windows
+    with suppress(NotImplementedError):  # the loop of Windows has no signals: Ctrl-C ends it there
         for number in numbers:
             loop.add_signal_handler(number, stop.set)
     try:
         yield
     finally:
-        with suppress(NotImplementedError):  # Windows, as above
+        with suppress(NotImplementedError):  # as above
             for number in numbers:
                 loop.remove_signal_handler(number)

@@ -83,19 +83,22 @@ async def opened(folder: Path, keepers: OpenKeepers, *, is_bounced: bool) -> Asy
         await asyncio.to_thread(held.__exit__, None, None, None)
 
 
-@pytest.mark.timeout(300)
+pytestmark = [pytest.mark.in_full, pytest.mark.timeout(300), pytest.mark.usefixtures("packages")]
+
+
+@pytest.fixture
+def packages() -> None:
+    """What no wheel carries."""
+    if (what := missing()) is not None:
+        pytest.skip(what)
+
+
 @pytest.mark.parametrize(
     ("name", "keepers", "is_bounced"),
     [("pgbouncer", sentinels, True), ("direct", cluster, False)],
     ids=["pgbouncer", "direct"],
 )
-async def test_parts_are_lost(
-    folder: Path, prove: Prove, is_proof: bool, name: str, keepers: OpenKeepers, is_bounced: bool
-) -> None:
-    if (what := missing()) is not None:
-        pytest.skip(what)
-    if not is_proof:
-        pytest.skip("takes a minute: run with --prove (`make prove`)")
+async def test_parts_are_lost(folder: Path, prove: Prove, name: str, keepers: OpenKeepers, is_bounced: bool) -> None:
     async with opened(folder, keepers, is_bounced=is_bounced) as site:
         load = Load([site.url], users=USERS, seed=3, pause=0.5, origin=ORIGIN, is_behind=True)
         await load.begin()
@@ -127,13 +130,8 @@ async def test_parts_are_lost(
         )
 
 
-@pytest.mark.timeout(300)
-async def test_the_balancer_is_reloaded(folder: Path, prove: Prove, is_proof: bool) -> None:
+async def test_the_balancer_is_reloaded(folder: Path, prove: Prove) -> None:
     """What an upgrade does to it; each instance is restarted the same way, gently and one by one."""
-    if (what := missing()) is not None:
-        pytest.skip(what)
-    if not is_proof:
-        pytest.skip("takes a minute: run with --prove (`make prove`)")
     async with opened(folder, sentinels, is_bounced=False) as site:
         load = Load([site.url], users=USERS, seed=4, pause=0.3, origin=ORIGIN, is_behind=True)
         await load.begin()

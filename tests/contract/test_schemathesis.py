@@ -22,7 +22,7 @@ from tests.support.proof import Prove
 MEMBER = {"email": "member@example.net", "password": "unlike any of the examples"}
 """Not Ada, whose address and password are the examples of the document: they would be locked out and changed."""
 
-SOME, MANY = 15, 50
+SOME, MANY = 25, 50
 """Examples of each operation; with `--prove`, many."""
 
 WALKS, STEPS = 8, 12

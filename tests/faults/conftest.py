@@ -1,6 +1,7 @@
 """The parts that the faults happen to: the same for all tests, since every fault leaves them well."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -12,26 +13,27 @@ WINDOW = "2"
 SETTINGS = {"AUTHAPI_REFRESH_REUSE_WINDOW": WINDOW}
 
 
-@pytest.fixture(scope="session")
-async def proxied(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Parts]:
-    """Behind proxies."""
-    made = Parts(tmp_path_factory.mktemp("proxied"), is_proxied=True, settings=SETTINGS)
+@asynccontextmanager
+async def started(made: Parts) -> AsyncIterator[Parts]:
     try:
         await made.start()
         yield made
     finally:
         await made.stop()
+
+
+@pytest.fixture(scope="session")
+async def proxied(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Parts]:
+    """Behind proxies."""
+    async with started(Parts(tmp_path_factory.mktemp("proxied"), is_proxied=True, settings=SETTINGS)) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
 async def direct(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Parts]:
     """Without proxies, and Postgres writes through to the disk."""
-    made = Parts(tmp_path_factory.mktemp("direct"), is_durable=True, settings=SETTINGS)
-    try:
-        await made.start()
+    async with started(Parts(tmp_path_factory.mktemp("direct"), is_durable=True, settings=SETTINGS)) as made:
         yield made
-    finally:
-        await made.stop()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 
-START_WITHIN = 60.0
+START_WITHIN = 30.0
 """Seconds."""
 
 FIRST_PORT, PORTS = 20_000, 12_000

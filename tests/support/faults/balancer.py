@@ -28,19 +28,10 @@ class Balanced(Network):
     def any_url(self) -> str:
         return self.chance.choice(sorted(self._ready) or self.urls)
 
-    async def ask(
-        self,
-        method: str,
-        path: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        json: Any = None,
-        url: str | None = None,
-        patience: float | None = None,
-    ) -> Reply | None:
+    async def ask(self, method: str, path: str, **more: Any) -> Reply | None:
         before = self.seen.copy()
-        reply = await super().ask(method, path, headers=headers, json=json, url=url, patience=patience)
-        if url is None and patience is None and (reply is None or reply.status >= 500):
+        reply = await super().ask(method, path, **more)
+        if more.get("url") is None and more.get("patience") is None and (reply is None or reply.status >= 500):
             self.failed.append(f"{method} {path}: {reply or ', '.join((self.seen - before).keys())}")
         return reply
 
