@@ -62,7 +62,7 @@ types: install ## mypy --strict
 ##@ Proof
 
 .PHONY: prove
-prove: install ## what holds under faults, races and hostile input: up to 25 minutes, into reports/proof.html (args="tests/model")
+prove: install ## what holds under faults, races and hostile input, in full: into reports/proof.html (args="tests/model")
 	$(BIN)/pytest -n 2 --dist loadgroup --prove $(or $(args),$(PROOFS))
 
 .PHONY: soak
