@@ -24,7 +24,7 @@ from authapi.methods.password import registration, reset
 from authapi.outbox import delivery
 from authapi.outbox import jobs as mail
 from authapi.outbox.store import DELIVER
-from authapi.sessions import jobs, pulse
+from authapi.sessions import denylist, jobs, pulse
 from authapi.signin import departure
 from authapi.signin import jobs as sign_ins
 
@@ -82,6 +82,7 @@ Take: TypeAlias = Callable[[Context, bytes, int], Awaitable[timedelta | None]]
 
 QUEUES: Mapping[str, Take] = {
     DELIVER: delivery.deliver,
+    denylist.PUBLISH: jobs.publish,
     registration.REGISTER: deferred.taken_up(registration.REGISTER, registration.register),
     reset.FORGOT: deferred.taken_up(reset.FORGOT, reset.send),
     verification.RESEND: deferred.taken_up(verification.RESEND, verification.send_again),

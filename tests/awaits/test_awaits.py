@@ -11,21 +11,22 @@ from fastapi import FastAPI
 from authapi.app import create_app
 from authapi.audit import verification
 from authapi.core.context import Context
+from authapi.sessions import denylist, pulse
 from tests.conftest import Start
+from tests.support import errands
 from tests.support.awaits import states
 from tests.support.awaits.asking import Answer, ask
-from tests.support.awaits.cases import CASES, Case, Stage
+from tests.support.awaits.cases import CASES, Case, Prepared, Stage
 from tests.support.awaits.interrupting import How, Place
 from tests.support.awaits.states import Change
+from tests.support.calls import ME
 from tests.support.gates import until
 from tests.support.outside import MovedClock
+from tests.support.people import bearer
 from tests.support.proof import Prove
 
 SHORT = 13
 """In a run that is no proof only every so manieth place is tried."""
-
-FURTHER = 3
-"""A statement that a connection has not seen yet takes a step more, so a try may be longer than the one before it."""
 
 
 @dataclass
@@ -55,6 +56,7 @@ class Tries:
     async def one(self, at: int, how: How) -> bool:
         """False where the request was over before step `at`."""
         prepared = await self.case.prepare(self.stage)
+        await denylist.rebuild(self.stage.ctx)
         before = await states.look(self.database, self.stage.ctx)
         answer, run = await ask(self.app, prepared.call, at=at, how=how, headers=prepared.headers)
         if not run.was_hit:
@@ -65,6 +67,8 @@ class Tries:
         self.done += bool(changed)
         self.nothing += not changed
         self.faults += [f"{where}: {fault}" for fault in self._faults(answer, changed)]
+        if changed:
+            self.faults += [f"{where}: {fault}" for fault in await self._accepted(prepared)]
         again, _ = await ask(self.app, prepared.call, headers=prepared.headers)
         if again.status != (self.case.again if changed else self.case.status):
             self.faults.append(f"{where}: asked again, it says {again.status} {again.body!r}")
@@ -77,6 +81,13 @@ class Tries:
         told = answer.status if answer.is_whole and answer.status is not None else 500
         if told < 500 and (told, changed) != (self.case.status, self.whole):
             yield f"it said {told} {answer.body!r}, and changed {dict(changed)}"
+
+    async def _accepted(self, prepared: Prepared) -> list[str]:
+        """Access tokens that a worker, at the latest, should have brought to an end, where Redis is asked of them."""
+        await errands.run(self.stage.ctx)
+        await pulse.beat(self.stage.ctx)  # or Redis would not be believed
+        asked = [await self.stage.api.get(ME, headers=bearer(token)) for token in prepared.ended]
+        return [f"an access token of an ended session: {answer.status_code}" for answer in asked if answer.is_success]
 
 
 async def _leaks(ctx: Context) -> list[str]:

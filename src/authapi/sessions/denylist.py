@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from authapi.core import metrics
+from authapi.core import metrics, queue
 from authapi.core.context import Context
 from authapi.core.redis import EPOCH, LIFE, NAMESPACE, RedisDown, run_id
 from authapi.core.settings import LONGEST_ACCESS_TOKEN
@@ -52,6 +52,7 @@ return 1
 """Makes the copy count, unless Redis was emptied since it was begun: then the mark is gone with the rest."""
 
 BATCH = 500
+PUBLISH = "sessions.publish"
 
 log = logging.getLogger(__name__)
 _rebuilds: set[asyncio.Task[None]] = set()
@@ -104,6 +105,11 @@ async def lately(ctx: Context, tx: AsyncSession, which: Any) -> list[End]:
     many the latest."""
     rows = await store.ended_within(tx, ctx.clock, REMEMBERED, which, limit=TOLD_AGAIN)
     return [End(row.id, row.ended_at, row.end_reason) for row in rows]
+
+
+async def promise(tx: AsyncSession, user_id: UUID) -> None:
+    """A step: the worker publishes what this transaction ends, too, should this process be gone before it could."""
+    await queue.enqueue(tx, PUBLISH, user_id.bytes)
 
 
 async def publish(ctx: Context, ends: Iterable[End]) -> None:

@@ -116,5 +116,9 @@ async def end_all(
 
 
 async def _end(ctx: Context, tx: AsyncSession, client: Client, reason: str, by: UUID | None, *which: Any) -> None:
-    for row in await store.end(tx, ctx.clock, reason, by, *which):
+    """Of one person."""
+    ended = await store.end(tx, ctx.clock, reason, by, *which)
+    for row in ended:
         await audit.record(ctx, tx, "session.ended", client, row.user_id, row.id, reason=reason)
+    if ended:
+        await denylist.promise(tx, ended[0].user_id)

@@ -4,7 +4,8 @@ import logging
 from uuid import UUID
 
 from authapi.core.context import Context
-from authapi.sessions import keys, store
+from authapi.sessions import denylist, keys, store
+from authapi.sessions.models import Session
 
 BATCH = 1000
 
@@ -22,6 +23,13 @@ async def purge(ctx: Context) -> None:
         deleted += page.deleted
     if deleted:
         log.info("dead sessions were deleted", extra={"sessions": deleted})
+
+
+async def publish(ctx: Context, payload: bytes, _: int) -> None:
+    """What was promised: a person's ends of the last minutes, which may all have been published before."""
+    async with ctx.db() as tx:
+        ends = await denylist.lately(ctx, tx, Session.user_id == UUID(bytes=payload))
+    await denylist.publish(ctx, ends)
 
 
 async def maintain_keys(ctx: Context) -> None:

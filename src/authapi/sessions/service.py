@@ -101,6 +101,7 @@ async def _refresh_slowly(
             return _refreshed(ctx, following, row, session, verdict)
         if verdict is Verdict.REUSED:
             await store.end(tx, ctx.clock, "token_reused", None, Session.id == session.id)
+            await denylist.promise(tx, session.user_id)
             await audit.record(ctx, tx, "session.token_reused", client, session.user_id, session.id)
             await _tell_owner(ctx, tx, client, session.user_id, row)
         elif verdict is Verdict.STATE_LOST:

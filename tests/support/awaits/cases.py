@@ -24,8 +24,11 @@ HOUR = 3600
 
 @dataclass(frozen=True)
 class Prepared:
+    """`ended` are access tokens that must be no good once it is done."""
+
     call: Call
     headers: dict[str, str] = field(default_factory=dict)
+    ended: tuple[str, ...] = ()
 
 
 @dataclass
@@ -116,7 +119,7 @@ async def _reuse(stage: Stage) -> Prepared:
     await person.refresh()
     await person.refresh()
     stage.clock.advance(minutes=1)
-    return Prepared(_post("/refresh", refresh_token=first))
+    return Prepared(_post("/refresh", refresh_token=first), ended=(person.access_token,))
 
 
 async def _reset(stage: Stage) -> Prepared:
@@ -124,13 +127,14 @@ async def _reset(stage: Stage) -> Prepared:
     proof = await stage.issued(person, Purpose.VERIFY_ADDRESS)
     assert (await stage.api.post(f"{PREFIX}/email/verify", json={"token": proof.token})).is_success
     issued = await stage.issued(person, Purpose.RESET_PASSWORD)
-    return Prepared(_post("/password/reset", token=issued.token, password=NEW))
+    return Prepared(_post("/password/reset", token=issued.token, password=NEW), ended=(person.access_token,))
 
 
 async def _reset_unproved(stage: Stage) -> Prepared:
     """The link proves the address too, so that nothing stays of what a squatter may have set up."""
-    issued = await stage.issued(await stage.person(), Purpose.RESET_PASSWORD)
-    return Prepared(_post("/password/reset", token=issued.token, password=NEW))
+    person = await stage.person()
+    issued = await stage.issued(person, Purpose.RESET_PASSWORD)
+    return Prepared(_post("/password/reset", token=issued.token, password=NEW), ended=(person.access_token,))
 
 
 async def _verify(stage: Stage) -> Prepared:
@@ -147,8 +151,9 @@ async def _verify_by_code(stage: Stage) -> Prepared:
 async def _claim(stage: Stage) -> Prepared:
     """By the link of a second sign-up: the first one's sessions and password go."""
     chosen = {"hash": await stage.ctx.hasher.hash(NEW), "first_name": "Ada", "last_name": None}
-    issued = await stage.issued(await stage.person(), Purpose.VERIFY_ADDRESS, data=json.dumps(chosen).encode())
-    return Prepared(_post("/email/verify", token=issued.token))
+    person = await stage.person()
+    issued = await stage.issued(person, Purpose.VERIFY_ADDRESS, data=json.dumps(chosen).encode())
+    return Prepared(_post("/email/verify", token=issued.token), ended=(person.access_token,))
 
 
 async def _log_out(stage: Stage) -> Prepared:
@@ -157,9 +162,9 @@ async def _log_out(stage: Stage) -> Prepared:
 
 async def _change(stage: Stage) -> Prepared:
     person = await stage.person()
-    await log_in(stage.api, person.credentials)
+    other = await log_in(stage.api, person.credentials)
     headers = bearer(person.access_token)
-    return Prepared(_post("/password/change", current_password=PASSWORD, password=NEW), headers)
+    return Prepared(_post("/password/change", current_password=PASSWORD, password=NEW), headers, (other.access_token,))
 
 
 CASES = (
