@@ -17,8 +17,7 @@ from authapi.core.http import Caller, Client
 from authapi.core.limits import Limit
 from authapi.credentials import store as credentials
 from authapi.methods.password import reset
-from authapi.outbox import service as outbox
-from authapi.outbox.messages import AddressChanged, AddressChanging, ConfirmAddress, Message
+from authapi.outbox.messages import AddressChanged, AddressChanging, ConfirmAddress
 from authapi.sessions import denylist, ending
 from authapi.sessions import store as sessions
 from authapi.sessions.denylist import End
@@ -29,6 +28,7 @@ from authapi.users import store as users
 from authapi.users import verification
 from authapi.users.models import User
 from authapi.users.rules import Address
+from authapi.users.telling import tell
 from authapi.users.verification import MAIL_BY_MAILBOX
 
 CONFIRM_WITHIN = 60 * 60
@@ -95,7 +95,7 @@ async def _ask_new(ctx: Context, tx: AsyncSession, client: Client, user: User, n
     holder = await users.by_key(tx, new.key)
     if holder is None or holder.id == user.id or holder.email_verified_at is None:
         message = ConfirmAddress(token=issued.token, code=issued.code, minutes=CONFIRM_WITHIN // 60)
-        await _tell(ctx, tx, client, user, message, to=new.display)
+        await tell(ctx, tx, client, user, message, to=new.display)
     elif holder.disabled_at is None:
         await verification.tell_owner(ctx, tx, client, holder)
 
@@ -113,7 +113,7 @@ async def _warn_old(ctx: Context, tx: AsyncSession, client: Client, user: User, 
     message = AddressChanging(
         new=new.display, token=issued.token, device=devices.in_words(client.user_agent), ip=client.ip
     )
-    await _tell(ctx, tx, client, user, message, to=user.email)
+    await tell(ctx, tx, client, user, message)
 
 
 async def confirm(
@@ -154,7 +154,7 @@ async def _confirm(
         return None
     if user.email_verified_at is not None:
         message = AddressChanged(new=new.display, at=ctx.clock.now())
-        await _tell(ctx, tx, client, user, message, to=user.email)
+        await tell(ctx, tx, client, user, message)
     await users.move(tx, ctx.clock, user.id, new)
     await _settle(ctx, tx, client, user, "email_changed", but=UUID(asked["session_id"]))
     await audit.record(ctx, tx, "email.changed", client, user.id)
@@ -223,10 +223,6 @@ async def _finished(ctx: Context, done: Done | None) -> Done:
         raise InvalidCode()
     await denylist.publish(ctx, done.ends)
     return done
-
-
-async def _tell(ctx: Context, tx: AsyncSession, client: Client, user: User, message: Message, *, to: str) -> None:
-    await outbox.put(ctx, tx, message, to=to, user_id=user.id, locale=user.locale or client.accept_language)
 
 
 def _packed(address: Address, **more: str) -> bytes:

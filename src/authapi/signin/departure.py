@@ -13,7 +13,6 @@ from authapi.codes.service import PENDING
 from authapi.core import db
 from authapi.core.context import Context
 from authapi.core.http import Caller, Client
-from authapi.outbox import service as outbox
 from authapi.outbox.messages import Leaving
 from authapi.sessions import denylist, ending
 from authapi.sessions.denylist import REMEMBERED, End
@@ -21,6 +20,7 @@ from authapi.sessions.errors import SessionEnded, ended_as
 from authapi.sessions.models import Session
 from authapi.users import store as users
 from authapi.users.models import User
+from authapi.users.telling import tell
 
 WORKER = Client("", "")
 """Whom the record names for what nobody asked for."""
@@ -42,8 +42,7 @@ async def leave(ctx: Context, caller: Caller) -> datetime:
         if user is None or user.erase_at is None:
             raise SessionEnded(**ended_as("account_left", None))
         await audit.record(ctx, tx, "user.leaving", client, user.id, caller.session_id)
-        message, locale = Leaving(at=user.erase_at), user.locale or client.accept_language
-        await outbox.put(ctx, tx, message, to=user.email, user_id=user.id, locale=locale)
+        await tell(ctx, tx, client, user, Leaving(at=user.erase_at))
         ends = await sign_out(ctx, tx, client, user.id, reason="account_left")
     await denylist.publish(ctx, ends)
     return user.erase_at

@@ -11,13 +11,13 @@ from authapi.core import metrics
 from authapi.core.context import Context
 from authapi.core.devices import in_words
 from authapi.core.http import Client
-from authapi.outbox import service as outbox
-from authapi.outbox.messages import Message, NewDevice, Restored
+from authapi.outbox.messages import NewDevice, Restored
 from authapi.sessions import denylist, starting
 from authapi.sessions.starting import Started
 from authapi.signin import devices
 from authapi.signin.devices import Device
 from authapi.users.models import User
+from authapi.users.telling import tell
 
 AMR = {"password": "pwd"}
 """Login methods as authentication method references (RFC 8176)."""
@@ -71,7 +71,7 @@ async def first_step(
     await audit.record(ctx, tx, "sign_in.passed", client, user.id, started.tokens.session_id, method=method)
     if device_id is None and not started.is_familiar:
         message = NewDevice(device=in_words(client.user_agent), ip=client.ip, at=started.tokens.now)
-        await _tell(ctx, tx, client, user, message)
+        await tell(ctx, tx, client, user, message)
     if user.erase_at is not None:
         await _restore(ctx, tx, client, user, started.tokens.now)
     return signed_in(ctx, client, user, started, device_id)
@@ -80,11 +80,7 @@ async def first_step(
 async def _restore(ctx: Context, tx: AsyncSession, client: Client, user: User, now: datetime) -> None:
     user.erase_at = None
     await audit.record(ctx, tx, "user.restored", client, user.id)
-    await _tell(ctx, tx, client, user, Restored(at=now))
-
-
-async def _tell(ctx: Context, tx: AsyncSession, client: Client, user: User, message: Message) -> None:
-    await outbox.put(ctx, tx, message, to=user.email, user_id=user.id, locale=user.locale or client.accept_language)
+    await tell(ctx, tx, client, user, Restored(at=now))
 
 
 async def finish(ctx: Context, outcome: SignedIn, method: str) -> None:

@@ -16,6 +16,7 @@ from authapi.outbox.messages import AddressTaken, VerifyAddress
 from authapi.users import store as users
 from authapi.users.models import User
 from authapi.users.rules import Address
+from authapi.users.telling import tell
 
 LIFETIME = 24 * 60 * 60
 """Of link and code. The code signs nobody in, and five guesses are five guesses however long they take."""
@@ -68,4 +69,4 @@ async def verified(ctx: Context, tx: AsyncSession, client: Client, user: User) -
 async def tell_owner(ctx: Context, tx: AsyncSession, client: Client, owner: User) -> None:
     """A step: somebody wanted the address that this person has."""
     message = AddressTaken(device=devices.in_words(client.user_agent), ip=client.ip)
-    await outbox.put(ctx, tx, message, to=owner.email, user_id=owner.id, locale=owner.locale or client.accept_language)
+    await tell(ctx, tx, client, owner, message)

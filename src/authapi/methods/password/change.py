@@ -14,13 +14,13 @@ from authapi.core.limits import Limit
 from authapi.methods.password import registration, store, strength, trying
 from authapi.methods.password.errors import InvalidCredentials
 from authapi.methods.password.trying import Owned, Try
-from authapi.outbox import service as outbox
 from authapi.outbox.messages import PasswordChanged
 from authapi.sessions import denylist, ending
 from authapi.sessions.denylist import End
 from authapi.sessions.models import Session
 from authapi.signin import store as counters
 from authapi.users import store as users
+from authapi.users import telling
 from authapi.users.models import User
 
 CHANGE_BY_PERSON = Limit("password.change.person", "10/hour")
@@ -76,4 +76,4 @@ async def replace(
 async def tell(ctx: Context, tx: AsyncSession, client: Client, user: User) -> None:
     """A step: the owner learns of it, whoever it was."""
     message = PasswordChanged(device=devices.in_words(client.user_agent), ip=client.ip, at=ctx.clock.now())
-    await outbox.put(ctx, tx, message, to=user.email, user_id=user.id, locale=user.locale or client.accept_language)
+    await telling.tell(ctx, tx, client, user, message)

@@ -14,7 +14,6 @@ from authapi.core.deferred import Asked
 from authapi.core.http import Client
 from authapi.core.limits import Limit
 from authapi.methods.password import change, claiming, strength
-from authapi.outbox import service as outbox
 from authapi.outbox.messages import ResetPassword
 from authapi.sessions import denylist
 from authapi.sessions.denylist import End
@@ -24,6 +23,7 @@ from authapi.users import store as users
 from authapi.users import verification
 from authapi.users.models import User
 from authapi.users.rules import Address
+from authapi.users.telling import tell
 
 LIFETIME = 30 * 60
 FORGOT_BY_ADDRESS = Limit("password.forgot.address", "30/hour")
@@ -115,5 +115,5 @@ async def send_link(ctx: Context, tx: AsyncSession, client: Client, user: User) 
     message = ResetPassword(
         token=issued.token, minutes=LIFETIME // 60, device=devices.in_words(client.user_agent), ip=client.ip
     )
-    await outbox.put(ctx, tx, message, to=user.email, user_id=user.id, locale=user.locale or client.accept_language)
+    await tell(ctx, tx, client, user, message)
     await audit.record(ctx, tx, "password.reset_asked", client, user.id)
