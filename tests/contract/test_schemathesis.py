@@ -1,6 +1,7 @@
 """Schemathesis against a real process: no call answers anything that the document does not say."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed
 from hypothesis import settings as examples
-from hypothesis.errors import Unsatisfiable
+from hypothesis.errors import FlakyStrategyDefinition, Unsatisfiable
 from schemathesis import APIOperation, Case, GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
@@ -129,7 +130,10 @@ def test_so_does_who_goes_from_answer_to_call(document: Any, url: str, is_proof:
     schema.config.update(base_url=url)
     walk = walking(schema.as_state_machine(), url, MEMBER)
     walks, steps = (MANY_WALKS, MANY_STEPS) if is_proof else (WALKS, STEPS)
-    walk.run(settings=examples(BOUNDED, max_examples=walks, stateful_step_count=steps))
+    while (left := walks - walk.begun) > 0:
+        with suppress(FlakyStrategyDefinition):  # where one can go on to depends on what the service answers
+            seed(walk.begun)(walk).run(settings=examples(BOUNDED, max_examples=left, stateful_step_count=steps))
+    assert walk.faults == []
     served = {call for call in walk.followed if call.endswith((" 200", " 201", " 204"))}
     assert len(served) >= 5
     if is_proof:

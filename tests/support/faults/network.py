@@ -95,9 +95,11 @@ class Network:
         if self._is_behind and "x-request-id" not in reply.headers:
             self._count(method, path, f"balancer {reply.status_code}")
             return None
-        self._count(method, path, str(reply.status_code))
         is_json = "json" in reply.headers.get("content-type", "")
-        return Reply(reply.status_code, reply.json() if is_json else None, reply.headers, sent, url)
+        body = reply.json() if is_json else None
+        why = f" {body['code']}" if reply.status_code >= 500 and isinstance(body, dict) and "code" in body else ""
+        self._count(method, path, f"{reply.status_code}{why}")
+        return Reply(reply.status_code, body, reply.headers, sent, url)
 
     async def _send(
         self, url: str, method: str, path: str, headers: Mapping[str, str] | None, json: Any

@@ -33,9 +33,12 @@ def walking(machine: type[Any], url: str, member: dict[str, str]) -> type[Any]:
 
     class Walk(machine):  # type: ignore[misc]
         followed: ClassVar[Counter[str]] = Counter()
+        faults: ClassVar[list[str]] = []
+        begun: ClassVar[int] = 0
         access_token: str
 
         def setup(self) -> None:
+            Walk.begun += 1
             self.access_token = httpx.post(f"{url}{PREFIX}/login", json=member).json()["access_token"]
 
         def before_call(self, case: Case[Any]) -> None:
@@ -56,8 +59,12 @@ def walking(machine: type[Any], url: str, member: dict[str, str]) -> type[Any]:
 
         def validate_response(self, response: Any, case: Case[Any], **more: Any) -> None:
             left_out = [positive_data_acceptance, negative_data_rejection, use_after_free]
-            case.validate_response(
-                response, excluded_checks=left_out, transport_kwargs=more or None, recorder=self.recorder
-            )
+            try:
+                case.validate_response(
+                    response, excluded_checks=left_out, transport_kwargs=more or None, recorder=self.recorder
+                )
+            except Exception as fault:
+                self.faults.append(str(fault))
+                raise
 
     return Walk
