@@ -15,7 +15,7 @@ from types import FrameType
 from prometheus_client.multiprocess import mark_process_dead
 from uvicorn import Config, Server
 from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors import Multiprocess, multiprocess
 
 from authapi.core import logs
 from authapi.core.context import open_context
@@ -60,6 +60,7 @@ def run(settings: Settings, *, host: str, port: int, workers: int) -> int:
         _Server(config).run([listener])
         return 0
     gc.enable()  # the supervisor's own
+    multiprocess.Process = _Process  # type: ignore[misc]  # uvicorn's supervisor cannot be told of another one
     with _shared_metrics():
         supervisor = _Workers(config, [listener])
         supervisor.run()
@@ -99,6 +100,16 @@ class _Server(Server):
         if asked != self._asked:
             self._asked, self._asked_at = asked, now
         return now - max(self._farewell, self._asked_at) > QUIET or now - self._farewell > LONGEST_FAREWELL
+
+
+class _Process(multiprocess.Process):
+    """One of several, which takes its leave like one that is alone."""
+
+    @property
+    def server(self) -> Server:
+        if self._server is None:
+            self._server = _Server(self.config)
+        return self._server
 
 
 class _Workers(Multiprocess):

@@ -66,6 +66,20 @@ def test_several_processes_share_a_port_and_their_metrics(
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
+def test_several_processes_take_their_leave_before_they_end(launch: Launch, environment: dict[str, str]) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    running = launch("serve", "--workers", "2", "--port", str(port), environment=environment)
+    await_(lambda: ready(running, url))
+    with httpx.Client(base_url=url) as early:
+        assert early.get("/health/live").headers.get("connection") is None
+        running.process.send_signal(signal.SIGTERM)
+        await_(lambda: not ready(running, url))
+        last = early.get("/health/live")
+    assert (last.status_code, last.headers["connection"]) == (200, "close")
+    assert running.process.wait(20) == 0, running.said()
+
+
 @pytest.mark.parametrize(("url", "are_plain"), [("http://localhost:8000", True), ("https://auth.example.com", False)])
 def test_the_start_says_when_cookies_are_not_secure(
     launch: Launch, environment: dict[str, str], url: str, are_plain: bool
