@@ -112,9 +112,12 @@ class Hasher:
         if self._waiting >= self._threads and wait > LONGEST_WAIT:
             raise Busy(retry_after=wait)
 
-    async def hash(self, password: str) -> str:
-        """An encoded hash (PHC string) of the normalised password. Raises Busy, before any work; Unavailable."""
-        return await self.run(self._hash, password)
+    async def hash(self, password: str, *, check: Callable[[str], None] | None = None) -> str:
+        """An encoded hash (PHC string) of the normalised password. Raises Busy, before any work; Unavailable.
+
+        `check` is called before, in the same turn and thread; what it raises is raised.
+        """
+        return await self.run(self._hash, password, check)
 
     async def verify(self, hashed: str | None, password: str) -> bool:
         """Whether it is the password. None, for a person who is not known, costs the same and is False.
@@ -168,7 +171,9 @@ class Hasher:
         """Drops what is queued. Hashes under way finish, but nothing waits for them here."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _hash(self, password: str) -> str:
+    def _hash(self, password: str, check: Callable[[str], None] | None = None) -> str:
+        if check is not None:
+            check(password)
         secret = _encoded(normalised(password))
         start = time.perf_counter()
         try:

@@ -35,9 +35,8 @@ async def change(ctx: Context, caller: Caller, *, current: str, password: str) -
     ctx.hasher.admit()
     async with ctx.db() as tx:
         user = await users.by_id(tx, caller.user_id)
-    if user is not None:
-        await strength.refuse_weak(ctx, password, personal=(user.email, user.first_name or "", user.last_name or ""))
-    hash = await ctx.hasher.hash(password)  # before the try is counted, which ends as it must from there on
+    personal = strength.personal(user) if user is not None else ()
+    hash = await strength.hashed(ctx, password, personal=personal)  # before the try is counted, which ends as it must
     attempt = await trying.claim_own(ctx, caller)
     proven = await trying.proven(ctx, attempt, current)
     ends = await _change(ctx, caller, attempt, proven, hash) if proven else None

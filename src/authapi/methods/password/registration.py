@@ -55,8 +55,7 @@ async def sign_up(
         await ctx.driver.row("SELECT true")  # nothing is hashed while the database is away; nothing else is asked
     elif await store.by_email(ctx.driver, email.key) is not None:
         raise EmailTaken()
-    await strength.refuse_weak(ctx, password, personal=(email.display, first_name or "", last_name or ""))
-    hash = await ctx.hasher.hash(password)
+    hash = await strength.hashed(ctx, password, personal=(email.display, first_name or "", last_name or ""))
     names = {"first_name": first_name, "last_name": last_name}
     if must_verify:
         asked = {"email": email.display, "email_key": email.key, "hash": hash, **names}

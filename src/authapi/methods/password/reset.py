@@ -70,8 +70,7 @@ async def reset(ctx: Context, client: Client, *, token: str, password: str) -> N
         user = await users.by_id(tx, user_id) if user_id is not None else None
     if user is None:
         raise InvalidCode()
-    await strength.refuse_weak(ctx, password, personal=(user.email, user.first_name or "", user.last_name or ""))
-    hash = await ctx.hasher.hash(password)
+    hash = await strength.hashed(ctx, password, personal=strength.personal(user))
     async with ctx.db.begin() as tx:
         ends = await _reset(ctx, tx, client, user.id, token, hash)
     if ends is None:
