@@ -138,7 +138,7 @@ class Device:
         reply = await self.network.ask("POST", f"{PREFIX}/refresh", headers=headers, json=body)
         if reply is None or reply.is_later:
             return
-        if (reply.status, reply.body["code"]) != (401, "session_ended"):
+        if (reply.status, reply.code) != (401, "session_ended"):
             raise Violation(f"I10, I11: a refresh of the ended session {self.id} was answered {reply}")
 
     async def be_refused(self) -> None:

@@ -44,6 +44,11 @@ class Reply:
         )
 
     @property
+    def code(self) -> str | None:
+        """Of a problem."""
+        return self.body.get("code") if isinstance(self.body, dict) else None
+
+    @property
     def clears(self) -> bool:
         """Whether a browser forgets its session."""
         return any("authapi_rt=;" in line or CLEARED in line for line in self.headers.get_list("set-cookie"))
@@ -55,7 +60,10 @@ class Reply:
         return next((line.partition(";")[0] for line in lines if "authapi_rt=" in line), None)
 
     def __str__(self) -> str:
-        return f"{self.status} {self.body} with {dict(self.headers)} from {self.url}"
+        """Without tokens."""
+        said = sorted(self.body) if self.is_success and isinstance(self.body, dict) else self.body
+        later, clears = self.headers.get("retry-after"), ", clears the cookie" if self.clears else ""
+        return f"{self.status} {said}, Retry-After {later}{clears}, from {self.url}"
 
 
 class Network:
@@ -96,10 +104,9 @@ class Network:
             self._count(method, path, f"balancer {reply.status_code}")
             return None
         is_json = "json" in reply.headers.get("content-type", "")
-        body = reply.json() if is_json else None
-        why = f" {body['code']}" if reply.status_code >= 500 and isinstance(body, dict) and "code" in body else ""
-        self._count(method, path, f"{reply.status_code}{why}")
-        return Reply(reply.status_code, body, reply.headers, sent, url)
+        heard = Reply(reply.status_code, reply.json() if is_json else None, reply.headers, sent, url)
+        self._count(method, path, f"{heard.status} {heard.code}" if heard.status >= 500 else str(heard.status))
+        return heard
 
     async def _send(
         self, url: str, method: str, path: str, headers: Mapping[str, str] | None, json: Any
