@@ -135,7 +135,8 @@ class MailServer:
 def make_certificate(folder: Path) -> tuple[Path, Path]:
     """A certificate for the loopback that is its own authority, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "authapi tests")])
+    number = x509.random_serial_number()  # in the name, too: of two of one name the wrong one might be looked at
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"authapi tests {number % 10**6}")])
     names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))])
     now = datetime.now(UTC)
     certificate = (
@@ -143,7 +144,7 @@ def make_certificate(folder: Path) -> tuple[Path, Path]:
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
+        .serial_number(number)
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
         .add_extension(names, critical=False)

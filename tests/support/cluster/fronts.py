@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from tests.support.cluster.hosts import Host
 from tests.support.cluster.programs import Program, own
+from tests.support.cluster.tls import Authority
 from tests.support.processes import free_port
 
 Server: TypeAlias = tuple[str, int]
@@ -55,6 +56,11 @@ query_wait_timeout = 2
 server_lifetime = 60
 logfile =
 """
+WITH_TLS = """\
+client_tls_sslmode = require
+client_tls_cert_file = {0.certificate}
+client_tls_key_file = {0.key}
+"""
 
 
 class HAProxy(Program):
@@ -79,11 +85,13 @@ class HAProxy(Program):
 
 
 class PgBouncer(Program):
-    """In transaction mode. It knows one server, and is told when that is another."""
+    """In transaction mode. It knows one server, and is told when that is another. With `ends` it demands TLS."""
 
-    def __init__(self, host: Host, folder: Path, server: Server, *, size: int = 20) -> None:
+    def __init__(
+        self, host: Host, folder: Path, server: Server, *, size: int = 20, ends: Authority | None = None
+    ) -> None:
         own(folder)
-        self._file, self._size = folder / "pgbouncer.ini", size
+        self._file, self._size, self._ends = folder / "pgbouncer.ini", size, ends
         super().__init__(host, free_port(), ["pgbouncer", str(self._file)], folder.with_suffix(".log"), as_nobody=True)
         self._write(server)
 
@@ -96,5 +104,6 @@ class PgBouncer(Program):
 
     def _write(self, server: Server) -> None:
         settings = {"host": server[0], "port": server[1], "size": self._size}
-        self._file.write_text(PGBOUNCER.format(address=self.host.address, own_port=self.port, **settings))
+        text = PGBOUNCER.format(address=self.host.address, own_port=self.port, **settings)
+        self._file.write_text(text + (WITH_TLS.format(self._ends) if self._ends is not None else ""))
         self._file.chmod(0o644)
