@@ -40,8 +40,8 @@ def test_is_skipped(balancer, prove):
 def test_claims_nothing(prove):
     assert prove
 
-def test_without_a_claim(is_proof):
-    assert is_proof
+def test_without_a_claim():
+    assert NAME
 """
 
 
