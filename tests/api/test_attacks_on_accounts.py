@@ -213,3 +213,25 @@ async def test_whether_an_address_is_taken_is_not_told_by_what_the_asker_gets(
         events = sorted(event["name"] for event in held["events"])
         seen.append((letters, messages, secrets, events, (await asker.refresh()).status_code))
     assert seen[0] == seen[1]
+
+
+async def test_a_thief_who_was_thrown_out_does_not_finish_a_change_of_address(
+    ada: Person, inbox: Inbox, api: httpx.AsyncClient
+) -> None:
+    await prove(api, inbox)
+    thief = await log_in(api)
+    await ask(thief, EVE["email"])
+    token = (await inbox.last(to=EVE["email"])).token
+    thrown_out = await api.delete(f"{PREFIX}/sessions/{thief.tokens['session_id']}", headers=bearer(ada.access_token))
+    assert thrown_out.status_code == 204
+    assert is_invalid(await confirm(api, token=token))
+    assert (await ada.session()).json()["user"]["email"] == ADA["email"]
+
+
+async def test_strangers_cannot_use_up_the_changes_to_an_address(start: Start, inbox: Inbox) -> None:
+    _, api = await start(limits_scale=1)
+    ada = await sign_up(api)
+    for _ in range(11):
+        last = await api.post(f"{PREFIX}/email/resend", json={"email": EVE["email"]})
+    assert last.status_code == 429
+    await ask(ada, EVE["email"])

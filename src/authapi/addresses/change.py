@@ -29,11 +29,13 @@ from authapi.users import verification
 from authapi.users.models import User
 from authapi.users.rules import Address
 from authapi.users.telling import tell
-from authapi.users.verification import MAIL_BY_MAILBOX
 
 CONFIRM_WITHIN = 60 * 60
 STOP_WITHIN = 7 * 24 * 60 * 60
 CHANGE_BY_PERSON = Limit("email.change.person", "10/hour")
+CHANGE_BY_MAILBOX = Limit("email.change.mailbox", "10/day", quiet=True)
+"""Of its own: what strangers may ask for must not keep the person from it."""
+
 CONFIRM_BY_ADDRESS = Limit("email.confirm.address", "60/hour")
 CHANGE = "email.change"
 
@@ -49,7 +51,7 @@ class Done:
 
 async def ask(ctx: Context, caller: Caller, *, email: Address) -> None:
     """Whether somebody else has the address is looked up by a job, so nothing is told. Raises TooManyRequests."""
-    await ctx.limiter.hit((CHANGE_BY_PERSON, str(caller.user_id)), (MAIL_BY_MAILBOX, email.key))
+    await ctx.limiter.hit((CHANGE_BY_PERSON, str(caller.user_id)), (CHANGE_BY_MAILBOX, email.key))
     asked = {
         "user_id": str(caller.user_id),
         "session_id": str(caller.session_id),
@@ -149,6 +151,8 @@ async def _confirm(
             await audit.record(ctx, tx, "email.code_refused", client, user.id)
         return None
     new, asked = _unpacked(spent)
+    if not await _still_stands(tx, UUID(asked["session_id"])):
+        return None
     ends = await _vacate(ctx, tx, client, new, user)
     if ends is None:
         return None
