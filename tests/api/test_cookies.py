@@ -189,6 +189,19 @@ async def test_a_sign_in_gives_another_cookie_and_ends_the_session_whose_place_i
         assert_problem(await browser.get(f"{PREFIX}/session", headers=bearer(access_token)), 401, "session_ended")
 
 
+async def test_a_late_refusal_leaves_the_cookie_that_has_come_meanwhile(
+    page: Page, browser: httpx.AsyncClient, production: Context
+) -> None:
+    """A refresh of another tab, on its way while this one signs in."""
+    old = {"Cookie": f"{COOKIE}={page.cookie}", **page.headers()}
+    await page.enter("login")
+    async with open_browser(production) as empty:
+        late = await empty.post(f"{PREFIX}/refresh", headers=old)
+    assert_problem(late, 401, "session_ended")
+    assert sets_none(late)
+    assert (await page.refresh()).status_code == 200
+
+
 def device_id(ctx: Context, browser: httpx.AsyncClient) -> UUID:
     device = devices.read(ctx.vault.keys(devices.PURPOSE), browser.cookies[DEVICE])
     assert device is not None

@@ -123,11 +123,15 @@ def device_token(settings: Settings, request: Request) -> str | None:
 
 @contextmanager
 def cleared_by_refusal(settings: Settings) -> Iterator[None]:
-    """What makes a client forget its tokens clears the cookie; nothing else does."""
+    """What makes a client forget its tokens clears the cookie; nothing else does.
+
+    Not where the browser itself has ended the session: the answer to that has cleared or replaced the cookie, and this
+    one may come later than a new one.
+    """
     try:
         yield
     except Problem as problem:
-        if problem.action == "reauthenticate":
+        if problem.action == "reauthenticate" and problem.extra.get("reason") != "logout":
             problem.headers["Set-Cookie"] = cleared(settings)
         raise
 
