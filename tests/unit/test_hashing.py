@@ -278,3 +278,13 @@ async def test_to_make_a_hasher_does_not_wait_for_its_first_hash() -> None:
     await until(lambda: hasher._dummy.done())
     assert hasher.estimate != hashing.FIRST_GUESS, "the first hash is measured"
     hasher.close()
+
+
+async def test_who_is_not_known_is_answered_also_where_the_first_hash_could_not_be_made() -> None:
+    hasher = Hasher(settings(threads=1, memory=2**31))  # KiB: more than any machine has
+    with pytest.raises(Unavailable):
+        await hasher.verify(None, PHRASE)
+    hasher._argon2 = PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1)
+    assert not await hasher.verify(None, PHRASE)
+    assert not await hasher.verify(None, PHRASE)
+    hasher.close()

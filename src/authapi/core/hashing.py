@@ -192,9 +192,19 @@ class Hasher:
                 if str(error) == OUT_OF_MEMORY:
                     raise _unavailable(error) from None
                 log.error("a stored password hash cannot be read", extra={"error": type(error).__name__})
-        # The dummy was queued before anything else, so it never waits for the thread that waits for it.
-        self._matches(self._dummy.result(), secret)
+        self._matches(self._nobodys(), secret)
         return False
+
+    def _nobodys(self) -> str:
+        """It was queued before anything else, so it never waits for the thread that waits for it. Where it could not
+        be made then, it is now: else only who is not known would be told that the service is unavailable."""
+        try:
+            return self._dummy.result()
+        except Unavailable:
+            hashed, made = self._hash(SystemRandom().token()), Future[str]()
+            made.set_result(hashed)
+            self._dummy = made
+            return hashed
 
     def _matches(self, hashed: str, secret: bytes) -> bool:
         start = time.perf_counter()
