@@ -15,6 +15,7 @@ from pydantic_core import PydanticUndefined
 from authapi.app import create_app
 from authapi.audit.service import EVENTS
 from authapi.core.context import build
+from authapi.core.limits import Limit
 from authapi.core.problems import MEDIA_TYPE, Problem
 from authapi.core.settings import Settings
 
@@ -129,6 +130,20 @@ def _is_secret(field: FieldInfo) -> bool:
     return field.annotation is SecretStr or SecretStr in get_args(field.annotation)
 
 
+def limits_md() -> str:
+    rows = (
+        (f"`{limit.name}`", f"`{limit.rate}`", "in each process" if limit.here else "together")
+        for limit in sorted(Limit.all.values(), key=lambda limit: limit.name)
+    )
+    text = (
+        "The last part of a name says what is counted: an IPv4 address or IPv6 /64, a mailbox, a person, a session. "
+        "All processes count together, in Redis, or each for itself; without Redis each does, and lets through half. "
+        "`AUTHAPI_LIMITS` sets other rates, `AUTHAPI_LIMITS_SCALE` multiplies all. "
+        "Failed sign-ins are counted in Postgres (`AUTHAPI_SIGN_IN_FREE_FAILURES`)."
+    )
+    return _page("Rate limits", text, ("Name", "Rate", "Counted"), rows)
+
+
 def events_md() -> str:
     rows = ((f"`{name}`", meaning) for name, meaning in sorted(EVENTS.items()))
     return _page("Audit events", "What is on record.", ("Event", "Meaning"), rows)
@@ -144,6 +159,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "authapi.json": authapi_json,
     "problems.md": problems_md,
     "settings.md": settings_md,
+    "limits.md": limits_md,
     "events.md": events_md,
 }
 

@@ -20,7 +20,7 @@ from authapi.core.limits import Limit, TooManyRequests
 from authapi.core.proxies import household
 from authapi.core.settings import Settings
 
-ADDRESS = Limit("flood.address", "3000/minute")
+ADDRESS = Limit("flood.address", "3000/minute", here=True)
 
 
 class AddressLimiter(Limiter):

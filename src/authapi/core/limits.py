@@ -54,11 +54,13 @@ class TooManyRequests(Problem):
 @dataclass(frozen=True, slots=True)
 class Limit:
     """`rate` as in "5/15 minutes". `quiet` ones are not told in headers before they bite, because their key is not the
-    asker's own or because they are far away; that also saves asking how much is left."""
+    asker's own or because they are far away; that also saves asking how much is left. `here`: each process counts for
+    itself, without a round trip."""
 
     name: str
     rate: str
     quiet: bool = False
+    here: bool = False
     all: ClassVar[dict[str, "Limit"]] = {}
 
     def __post_init__(self) -> None:
@@ -103,7 +105,10 @@ class RateLimiter:
                 raise Misconfigured(f"AUTHAPI_LIMITS: {name} must read like 5/15 minutes") from None
 
     async def hit(self, *hits: tuple[Limit, str]) -> None:
-        """Counts one request against each limit and key in turn, up to one that is used up: TooManyRequests."""
+        """Counts one request against each limit and key in turn, up to one that is used up: TooManyRequests.
+
+        None of them is one of those for `hit_here`.
+        """
         try:
             outcomes = await self._redis.ask(lambda _: self._in_redis(hits))
         except RedisDown:
@@ -114,7 +119,7 @@ class RateLimiter:
             self._tell(limit, *outcome)
 
     def hit_here(self, limit: Limit, key: str) -> None:
-        """The same, counted in this process only: no round trip."""
+        """The same for one of which each process counts for itself: no round trip."""
         self._tell(limit, *self._local(limit, key))
 
     def _tell(self, limit: Limit, allowed: bool, standing: Standing | None) -> None:

@@ -175,7 +175,7 @@ class Settings(BaseSettings):
     limits_scale: float = Field(1, gt=0, description="Every rate limit is multiplied by this.")
     limits: dict[str, str] = Field(
         {},
-        description="Other rates for named limits, as JSON.",
+        description='Other rates for limits by name (limits.md), as in `{"password.login.address": "600/15 minutes"}`.',
         examples=['{"password.login.address": "600/15 minutes"}'],
     )
 

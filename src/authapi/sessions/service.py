@@ -34,7 +34,7 @@ from authapi.sessions.errors import (
 from authapi.sessions.models import Session
 from authapi.sessions.rotation import RefreshToken, State, Verdict
 
-REFRESH = Limit("sessions.refresh", "60/minute", quiet=True)
+REFRESH = Limit("sessions.refresh", "60/minute", quiet=True, here=True)
 
 PURPOSE = "refresh tokens"
 EARLY = 0.2

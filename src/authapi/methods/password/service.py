@@ -18,7 +18,7 @@ from authapi.signin.errors import EmailUnverified
 from authapi.signin.service import AMR, SignedIn
 from authapi.users.rules import Address
 
-LOGIN_BY_ADDRESS = Limit("password.login.address", "300/15 minutes")
+LOGIN_BY_ADDRESS = Limit("password.login.address", "300/15 minutes", here=True)
 
 METHOD = "password"
 
