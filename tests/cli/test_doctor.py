@@ -100,7 +100,7 @@ async def test_a_worker_that_has_been_silent(production: Settings, own_database:
     )
     await _run(own_database, insert, timedelta(hours=1))
     findings = await service.examine(production)
-    assert any("60 minutes" in finding.message for finding in findings)
+    assert [finding.level for finding in findings if "60 minutes" in finding.message] == ["error"]
 
 
 async def test_keys_of_another_secret(production: Settings, call: Call, environment: dict[str, str]) -> None:

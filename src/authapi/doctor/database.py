@@ -48,7 +48,7 @@ async def probe(ctx: Context) -> list[Finding]:
     status = await migrations.status_of(ctx.single)
     findings += judge_migrations(status)
     if not status.pending and not status.is_ahead:
-        findings += judge_jobs(silence)
+        findings += judge_jobs(silence, ctx.settings)
         findings.append(judge_rights(await migrations.missing_rights(ctx.single)))
         findings.append(judge_audit(can_change=await _can_change_audit(ctx)))
         findings += judge_keys(await keys.status(ctx), ctx.vault, ctx.settings)
@@ -112,15 +112,16 @@ def judge_migrations(status: Status) -> Iterator[Finding]:
         yield ok("migrations", f"At the newest, {status.head}.")
 
 
-def judge_jobs(silence: float | None) -> Iterator[Finding]:
-    """`silence`: minutes since a worker last did something, None where none ever did."""
+def judge_jobs(silence: float | None, settings: Settings) -> Iterator[Finding]:
+    """`silence`: minutes since a worker last did something, None where none ever did, as before the first start."""
     if silence is not None and silence < SILENT:
         yield ok("worker", "A worker is at work.")
         return
     last = "No worker has run yet" if silence is None else f"No worker has run for {silence:.0f} minutes"
-    yield warning(
+    judge = warning if silence is None or settings.env == "development" else error
+    yield judge(
         "worker",
-        f"{last}: signing keys do not rotate and dead sessions stay.",
+        f"{last}: no mail is sent, signing keys do not rotate and dead sessions stay.",
         "Run `authapi worker` beside the service; one is enough, several share the work.",
     )
 

@@ -73,7 +73,7 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
         days = math.ceil(settings.session_idle_lifetime / DAY)
         yield warning(
             "secret",
-            f"AUTHAPI_EARLIER_SECRETS holds {number}: whoever knows one can still make refresh tokens.",
+            f"AUTHAPI_EARLIER_SECRETS holds {number}: whoever knows one passes as any known device.",
             f"Remove it once AUTHAPI_SESSION_IDLE_LIFETIME ({days} days) has passed since the change: "
             "by then the worker has sealed the signing keys anew.",
         )
