@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 JOBS = """
@@ -25,6 +26,11 @@ JOBS = """
 """
 """pgqueuer's own text (`tests/contract/test_jobs_schema.py`) but for its last part, which tells the ids."""
 
+_WAITING = """
+    SELECT coalesce(extract(epoch FROM now() - min(execute_after)), 0)
+      FROM jobs.pgqueuer WHERE status = 'queued' AND execute_after <= now()
+"""
+
 _ENQUEUE = f"WITH {JOBS.format(*(f'${n}' for n in range(1, 7)))} SELECT id FROM inserted"
 
 
@@ -43,6 +49,11 @@ async def enqueue(
     """
     connection = await tx.connection()
     await connection.exec_driver_sql(_ENQUEUE, ([0], [entrypoint], [payload], [after], [dedupe_key], ["null"]))
+
+
+async def waiting(tx: AsyncSession) -> float:
+    """For how many seconds the oldest job that is due has been waiting for a worker."""
+    return float((await tx.execute(text(_WAITING))).scalar_one())
 
 
 def enqueued(source: str, entrypoint: str, *, payload: str, dedupe_key: str) -> str:

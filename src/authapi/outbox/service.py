@@ -82,8 +82,10 @@ async def gauges(ctx: Context) -> bytes:
     finished = Gauge("authapi_messages", "Messages of the last hour.", ["kind", "state"], registry=registry)
     waiting = Gauge("authapi_messages_waiting", "Messages that are to be sent.", registry=registry)
     age = Gauge("authapi_messages_waiting_seconds", "The age of the oldest of them.", registry=registry)
+    delay = Gauge("authapi_jobs_waiting_seconds", "The age of the oldest job that is due.", registry=registry)
     try:
         async with ctx.db.begin() as tx:
+            delay.set(await queue.waiting(tx))
             number, seconds = await store.waiting(tx, ctx.clock)
             outcomes = await store.outcomes(tx, ctx.clock, within=HOUR)
     except Exception as error:
