@@ -23,6 +23,9 @@ from authapi.local.process import Server
 FOLDER = Path(".authapi")
 DATABASE = "authapi"
 LIMITS_SCALE = "1000"
+FREE_FAILURES = "10000"
+"""Of one address: everything that is tried out here comes from one."""
+
 PATIENCE = 120.0
 """Seconds until the API must be ready; it migrates a database that may be large."""
 
@@ -220,6 +223,7 @@ def _environment(host: str, port: int) -> dict[str, str]:
     defaults = {
         "AUTHAPI_PUBLIC_URL": address.url(host, port),
         "AUTHAPI_LIMITS_SCALE": LIMITS_SCALE,
+        "AUTHAPI_SIGN_IN_FREE_FAILURES_PER_ADDRESS": FREE_FAILURES,
         "AUTHAPI_SECRET": _secret(FOLDER),
     }
     return defaults | given | {"AUTHAPI_ENV": "development", "AUTHAPI_HOST": host, "AUTHAPI_PORT": str(port)}
