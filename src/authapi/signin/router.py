@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from authapi.core.http import InContext
 from authapi.methods.password.rules import LONGEST
+from authapi.signin.service import AMR
 
 router = APIRouter(tags=["sign-in"])
 
@@ -41,7 +42,7 @@ async def config(ctx: InContext) -> ConfigOut:
     """Which login methods are on, the rules for passwords, and the lifetimes."""
     settings = ctx.settings
     return ConfigOut(
-        methods=["password"],
+        methods=sorted(AMR),
         email_verification=settings.email_verification,
         password=PasswordRulesOut(min_bytes=settings.password_min_length, max_bytes=LONGEST),
         lifetimes=LifetimesOut(
