@@ -132,7 +132,7 @@ def holds_no_secret(text: str) -> Iterator[str]:
             continue
         for variable, value in environment.items():
             secret = re.search("SECRET|PASSWORD|TOKEN|KEY", variable)
-            if secret and value is not None and not re.fullmatch(r"\$\{\w+:\?[^}]+\}", str(value)):
+            if secret and value not in (None, "") and not re.fullmatch(r"\$\{\w+:\?[^}]+\}", str(value)):
                 yield f"{name}: {variable} has a value or a default"
             if re.search(r"://[^/@\s]*:(?!\$\{\w+:\?)[^/@\s]+@", str(value)):
                 yield f"{name}: {variable} holds a password"
@@ -185,14 +185,14 @@ VIOLATIONS: list[tuple[Rule, str, str, str]] = [
     (copies_what_is_there, DOCKERFILE, r"COPY src", "COPY source"),
     (copies_what_is_there, DOCKERFILE, r"COPY src", "COPY tests"),
     (names_settings, DOCKERFILE, r"AUTHAPI_HOST", "AUTHAPI_BIND"),
-    (names_settings, COMPOSE, r"AUTHAPI_LOG_LEVEL:", "AUTHAPI_LOGLEVEL:"),
+    (names_settings, COMPOSE, r"AUTHAPI_REDIS_URL:", "AUTHAPI_REDISURL:"),
     (names_settings, DEPLOYMENT, r"AUTHAPI_DATABASE_POOL", "AUTHAPI_POOL_SIZE"),
     (compose_pins, COMPOSE, r"valkey/valkey:\S+", "valkey/valkey"),
     (compose_pins, COMPOSE, r"postgres:18\S*", "postgres:latest"),
     (holds_no_secret, COMPOSE, REQUIRED, "hunter2hunter2hunter2hunter2hunter2"),
     (holds_no_secret, COMPOSE, REQUIRED, "${AUTHAPI_SECRET:-hunter2hunter2hunter2hunter2hunter2}"),
     (holds_no_secret, COMPOSE, REQUIRED, "${AUTHAPI_SECRET}"),
-    (holds_no_secret, COMPOSE, r"AUTHAPI_EARLIER_SECRETS:", "AUTHAPI_EARLIER_SECRETS: hunter2"),
+    (holds_no_secret, COMPOSE, r'POSTGRES_PASSWORD: ""', "POSTGRES_PASSWORD: hunter2"),
     (holds_no_secret, COMPOSE, r"authapi:\$\{[^}]*\}@", "authapi:hunter2@"),
     (holds_no_secret, COMPOSE, r"authapi:\$\{[^}]*\}@", "authapi:${POSTGRES_PASSWORD:-hunter2}@"),
     (is_hardened, COMPOSE, r"  read_only: true\n", ""),
