@@ -91,7 +91,7 @@ revision: install ## write a migration for what the models have changed: m="add 
 ##@ Speed
 
 .PHONY: bench
-bench: install ## how fast it is, beside its peers: half an hour, into benchmarks/ (args="--only refresh --rounds 3")
+bench: install ## how fast it is, beside its peers: half an hour, into benchmarks/, or into .bench/ (args="--only refresh --rounds 3")
 	@$(BIN)/python -m benchmarks $(args)
 
 .PHONY: bench-quick
