@@ -6,22 +6,30 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.conftest import started
 from tests.support.faults.flawed import FLAWS
 from tests.support.faults.load import Load
 from tests.support.faults.parts import Instance, Parts, instance
 from tests.support.proof import Prove
 
-pytestmark = [pytest.mark.xdist_group("faults"), pytest.mark.in_full, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.xdist_group("faults-flaws"), pytest.mark.in_full, pytest.mark.timeout(120)]
 
 NOTICED = 30.0
 """Seconds."""
 
 
+@pytest.fixture(scope="session")
+async def apart(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Parts]:
+    """Of their own: the others must find no session that a flaw has ended."""
+    async with started(Parts(tmp_path_factory.mktemp("apart"), instances=1)) as made:
+        yield made
+
+
 @pytest.fixture(params=FLAWS)
-async def flawed(request: pytest.FixtureRequest, parts: Parts, tmp_path: Path) -> AsyncIterator[tuple[str, Instance]]:
+async def flawed(request: pytest.FixtureRequest, apart: Parts, tmp_path: Path) -> AsyncIterator[tuple[str, Instance]]:
     flaw: str = request.param
     prefix = ["-m", "tests.support.faults.flawed", flaw]
-    made = instance(parts.instances[0].environment, tmp_path / "log", prefix)
+    made = instance(apart.instances[0].environment, tmp_path / "log", prefix)
     await asyncio.to_thread(made.start)
     yield flaw, made
     await asyncio.to_thread(made.end)
