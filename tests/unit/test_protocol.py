@@ -1,104 +1,35 @@
 """The protocol on a real server and raw sockets: what the clock and the size limits do to a connection."""
 
 import asyncio
-import json
+import logging
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
 
 import pytest
 import uvicorn
-from fastapi import FastAPI, Request
 
-from authapi.core import problems
-from authapi.core.protocol import GuardedProtocol
-from authapi.core.secrets import SystemRandom
-from authapi.core.settings import Settings
-from authapi.core.stack import install
+from authapi.core.http import HUNG_UP
+from tests.support.hostile import impatient
+from tests.support.hostile.impatient import Impatient, Wire, build, connected, deaf, is_rid_of_all, serving
 
 GET = b"GET /thing HTTP/1.1\r\nHost: x\r\n\r\n"
+GET_LARGE = GET.replace(b"/thing", b"/large")
+GET_STUCK = GET.replace(b"/thing", b"/large?size=%d" % impatient.STUCK)
 POST = b"POST /thing HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-WAIT = 2.0
-
-
-class Impatient(GuardedProtocol):
-    IDLE = 0.15
-    HEAD = 0.15
-    BODY = 0.15
-    LINGER = 0.05
-    TICK = 0.02
-
-
-def build() -> FastAPI:
-    settings: Any = Settings
-    values = {"env": "development", "secret": "x" * 40}
-    values |= {"database_url": "postgresql://x@h/x", "redis_url": "redis://h/0"}
-    app = FastAPI()
-
-    @app.get("/thing")
-    async def read(wait: float = 0) -> dict[str, float]:
-        await asyncio.sleep(wait)
-        return {"waited": wait}
-
-    @app.post("/thing")
-    async def write(request: Request) -> int:
-        return len(await request.body())
-
-    problems.install(app)
-    install(app, settings(_env_file=None, **values), SystemRandom())
-    return app
+LAST = b"Connection: close\r\n\r\n"
 
 
 @pytest.fixture
-async def port() -> AsyncIterator[int]:
-    quiet: dict[str, Any] = {"log_config": None, "access_log": False, "lifespan": "off"}
-    config = uvicorn.Config(build(), port=0, http=Impatient, ws="none", proxy_headers=False, **quiet)
-    config.timeout_keep_alive = 0.15  # type: ignore[assignment]
-    server = uvicorn.Server(config)
-    server.capture_signals = suppress  # type: ignore[method-assign, assignment]
-    running = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 (uvicorn has no event for it)
-        await asyncio.sleep(0.005)
-    yield server.servers[0].sockets[0].getsockname()[1]
-    server.should_exit = server.force_exit = True
-    await running
-
-
-class Wire:
-    """A raw connection. Answers are read by their Content-Length."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader, self.writer = reader, writer
-
-    async def send(self, data: bytes) -> "Wire":
-        self.writer.write(data)
-        await self.writer.drain()
-        return self
-
-    async def answer(self) -> tuple[int, dict[str, str], Any]:
-        async with asyncio.timeout(WAIT):
-            head = (await self.reader.readuntil(b"\r\n\r\n")).decode()
-            first, *lines = head.strip().split("\r\n")
-            headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-            body = await self.reader.readexactly(int(headers.get("content-length", 0)))
-        return int(first.split()[1]), headers, json.loads(body) if body else None
-
-    async def is_closed(self) -> bool:
-        """Waits for the end; nothing more may arrive before it."""
-        async with asyncio.timeout(WAIT):
-            try:
-                return await self.reader.read() == b""
-            except ConnectionError:
-                return True
+async def server() -> AsyncIterator[uvicorn.Server]:
+    async with serving(build()) as server:
+        yield server
 
 
 @pytest.fixture
-async def wire(port: int) -> AsyncIterator[Wire]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    yield Wire(reader, writer)
-    writer.close()
-    with suppress(ConnectionError):
-        await writer.wait_closed()
+async def wire(server: uvicorn.Server) -> AsyncIterator[Wire]:
+    async with connected(server) as wire:
+        yield wire
 
 
 async def test_a_connection_that_says_nothing_is_closed(wire: Wire) -> None:
@@ -212,6 +143,43 @@ async def test_pipelined_requests_are_answered_in_order(wire: Wire) -> None:
     assert await wire.is_closed()
 
 
+@pytest.mark.parametrize("more", [0, 1, 1000])
+async def test_few_requests_may_wait_for_an_answer(server: uvicorn.Server, wire: Wire, more: int) -> None:
+    """Those that came before too many are answered, the last with the end of the connection."""
+    await wire.send(GET.replace(b"/thing", b"/thing?wait=0.05") + GET * (Impatient.PIPELINED + more))
+    answers = [await wire.answer() for _ in range(Impatient.PIPELINED + 1)]
+    assert {status for status, _, _ in answers} == {200}
+    assert [headers.get("connection") for _, headers, _ in answers[-2:]] == [None, "close" if more else None]
+    if not more:
+        assert (await (await wire.send(GET)).answer())[0] == 200
+    assert await wire.is_closed()
+    assert server.config.loaded_app.state.asked == Impatient.PIPELINED + 1 + (not more)
+
+
+async def test_a_flood_of_requests_does_not_pile_up(server: uvicorn.Server, wire: Wire) -> None:
+    with suppress(ConnectionError):
+        await wire.send(GET * 60_000)
+    assert await is_rid_of_all(server)
+    assert server.config.loaded_app.state.asked == Impatient.PIPELINED + 1
+
+
+async def test_who_left_is_known_to_the_request_that_runs_while_others_wait() -> None:
+    asked: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        asked.append(scope["path"])
+        while scope["path"] == "/large" and not scope["extensions"][HUNG_UP]():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    async with serving(app) as server:
+        async with connected(server) as wire:
+            await wire.send(GET + GET_LARGE + GET)
+        assert await is_rid_of_all(server)
+    assert asked == ["/thing", "/large"]
+
+
 async def test_a_long_handler_is_not_mistaken_for_a_slow_client(wire: Wire) -> None:
     await wire.send(GET.replace(b"/thing", b"/thing?wait=0.2"))
     assert (await wire.answer())[0] == 200
@@ -240,7 +208,7 @@ async def test_but_not_without_end(wire: Wire) -> None:
     await wire.send(POST + b"Content-Length: 90000000\r\n\r\n")
     assert (await wire.answer())[0] == 413
     with suppress(ConnectionError):
-        async with asyncio.timeout(WAIT):
+        async with asyncio.timeout(impatient.WAIT):
             for _ in range(1000):
                 await wire.send(b"x" * 65_536)
             pytest.fail("all of it was read")
@@ -278,3 +246,53 @@ async def test_the_body_of_an_upgrade_is_never_taken_for_a_request(wire: Wire) -
     await wire.send(GET)
     assert (await wire.answer())[0] == 400
     assert await wire.is_closed()
+
+
+@pytest.mark.parametrize(
+    "requests",
+    [GET_LARGE * 3, GET_STUCK[:-2] + LAST, GET_STUCK, GET_LARGE + b"\x16\x03garbage"],
+    ids=["the next answer waits", "the last answer waits", "it is idle", "it is refused"],
+)
+async def test_who_reads_nothing_is_cut(
+    server: uvicorn.Server, requests: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with deaf(server, requests):
+        await asyncio.sleep(0.1)
+        assert len(server.server_state.connections) == 1
+        assert await is_rid_of_all(server)
+    assert faults(caplog) == []
+
+
+async def test_who_reads_slowly_gets_all_of_it(server: uvicorn.Server) -> None:
+    loop = asyncio.get_running_loop()
+    begun, received = loop.time(), 0
+    async with deaf(server, GET_LARGE * 2 + GET_LARGE[:-2] + LAST) as peer:
+        while part := await loop.sock_recv(peer, impatient.LARGE // 16):
+            received += len(part)
+            await asyncio.sleep(0.01)
+    assert received > 3 * impatient.LARGE
+    assert loop.time() - begun > 3 * Impatient.UNREAD
+
+
+async def test_an_answer_that_is_given_up_is_not_followed_by_another(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its task ends with it, although the connection is still to be flushed."""
+    monkeypatch.setattr(Impatient, "UNREAD", 60.0)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await send({"type": "http.response.start", "status": 200, "headers": []})
+                await send({"type": "http.response.body", "body": b"x" * impatient.LARGE})
+
+    async with serving(app) as server, deaf(server, GET * 3):
+        async with asyncio.timeout(impatient.WAIT):
+            while server.server_state.total_requests < 1 or server.server_state.tasks:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert len(server.server_state.connections) == 1
+    assert faults(caplog) == []
+
+
+def faults(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]

@@ -1,4 +1,5 @@
-"""uvicorn's HTTP/1.1 protocol with an eye on the clock and on what arrives before there is a request to guard.
+"""uvicorn's HTTP/1.1 protocol with an eye on the clock, on what arrives before there is a request to guard, and on what
+is left unread.
 
 One timer a connection looks every `TICK` seconds whether the present phase took too long; a request only moves `_due`.
 """
@@ -30,6 +31,8 @@ class WholeCycle(RequestResponseCycle):
     looked for in each of them."""
 
     async def send(self, message: Any) -> None:
+        if self.flow.write_paused and not self.disconnected:
+            await self._drain()
         body = message.get(WHOLE)
         if body is None:
             return await super().send(message)
@@ -50,8 +53,16 @@ class WholeCycle(RequestResponseCycle):
     def _must_be_sent_in_parts(self) -> bool:
         """What is rare is uvicorn's to decide."""
         is_last = any(name == b"connection" for name, _ in self.default_headers)
-        is_stuck = self.disconnected or self.flow.write_paused
-        return is_last or is_stuck or self.response_started or self.scope["method"] == "HEAD"
+        return is_last or self.disconnected or self.response_started or self.scope["method"] == "HEAD"
+
+    async def _drain(self) -> None:
+        """An answer that is given up here is the last: uvicorn would put its own in its place, which waits on."""
+        try:
+            await self.flow.drain()
+        except asyncio.CancelledError:
+            self.disconnected = True
+            self.transport.close()
+            raise
 
 
 class Phase(Enum):
@@ -73,26 +84,48 @@ class GuardedProtocol(HttpToolsProtocol):
     """From there to the end of its body; BodyGuard answers a little earlier."""
     LINGER = 1.0
     """For the client to read a refusal while it is still sending: closing at once would reset the connection."""
+    UNREAD = 20.0
+    """For the client to read `READ` bytes, while writing is paused or the connection is closing; else it is cut."""
     TICK = 1.0
+    READ = 64 * 1024
+    PIPELINED = 16
+    """Requests that may wait for the answer to an earlier one."""
     DRAINED = 1024 * 1024
     """Bytes of a body that are read although the answer has been given."""
+    AROUND = 512 * 1024
+    """Bytes around a body, beside it: sizes and extensions of its chunks, and trailers."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._begun = self._head = self._drained = 0
+        self._begun = self._head = self._drained = self._around = 0
+        self._running: RequestResponseCycle | None = None
+        self._unread = self._cut = inf
         self._enter(Phase.IDLE, self.IDLE)
         self._watch = self.loop.call_later(min(self.IDLE, self.TICK), self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._watch.cancel()
+        if self._running is not None and not self._running.response_complete:
+            self._running.disconnected = True  # uvicorn tells the newest one, which may still be waiting for this one
+            self._running.message_event.set()
         super().connection_lost(exc)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._unread = inf
 
     def data_received(self, data: bytes) -> None:
         if self._phase is Phase.CLOSING:
             return
         begun, was_idle = self._begun, self._phase is Phase.IDLE
+        if self._phase is Phase.BODY:
+            self._around += len(data)
         super().data_received(data)
-        if self._phase is Phase.HEAD:
+        if self._phase is Phase.BODY:
+            self.headers.clear()
+            if self._around > self.AROUND:
+                self._refuse(MalformedRequest())
+        elif self._phase is Phase.HEAD:
             if self._begun == begun or (was_idle and self._begun == begun + 1):
                 self._head += len(data)
             if self._head > HEADERS:
@@ -105,13 +138,17 @@ class GuardedProtocol(HttpToolsProtocol):
         self._enter(Phase.HEAD, self.HEAD)
 
     def on_headers_complete(self) -> None:
+        if len(self.pipeline) >= self.PIPELINED:
+            raise ValueError("too many requests wait for an answer")
         if self.parser.should_upgrade() and any(name in BODY_HEADERS for name, _ in self.headers):
             raise ValueError("the parser would take the body of an upgrade for the next request")
         super().on_headers_complete()
-        self._drained = 0
+        self.headers = []  # for trailers, which are nothing to go by: a proxy has not looked at them (RFC 9110 §6.5.1)
+        self._drained = self._around = 0
         self._enter(Phase.BODY, self.BODY)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
         cycle.__class__ = WholeCycle
         extensions: Any = {WHOLE: {}, HUNG_UP: lambda: cycle.disconnected}
         cycle.scope["extensions"] = extensions
@@ -119,6 +156,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         super().on_body(body)
+        self._around -= len(body)
         if self.cycle.response_complete:
             self._drained += len(body)
             if self._drained > self.DRAINED:
@@ -145,7 +183,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._enter(Phase.CLOSING, inf)
 
     def send_400_response(self, msg: str) -> None:
-        """What cannot be parsed. Answers that are under way are finished first."""
+        """What cannot be parsed, or is too much at once. Answers that are under way are finished first."""
         if self.cycle is not None and not self.cycle.response_complete and not self.cycle.more_body:
             self.cycle.keep_alive = False
             self._enter(Phase.CLOSING, inf)
@@ -162,13 +200,23 @@ class GuardedProtocol(HttpToolsProtocol):
             self._enter(Phase.IDLE, self.timeout_keep_alive)
 
     def _look(self) -> None:
-        if self.transport.is_closing():
+        now, is_closing = self.loop.time(), self.transport.is_closing()
+        if (is_closing or self.flow.write_paused) and self._is_left_unread(now):
+            log.info("a connection was cut", extra={"ip": self.client[0] if self.client else ""})
+            self.transport.abort()
             return
-        left = self._due - self.loop.time()
+        left = inf if is_closing else self._due - now
         if left <= 0:
             self._expire()
-            left = self.TICK
-        self._watch = self.loop.call_later(max(0.0, min(left, self.TICK)), self._look)
+            left = inf
+        self._watch = self.loop.call_later(min(left, self.TICK), self._look)
+
+    def _is_left_unread(self, now: float) -> bool:
+        """Whoever reads slowly is waited for; whoever does not, only so long."""
+        unread = self.transport.get_write_buffer_size()
+        if unread <= self._unread - self.READ:
+            self._unread, self._cut = unread, now + self.UNREAD
+        return now >= self._cut
 
     def _expire(self) -> None:
         if self._phase is not Phase.HEAD:
