@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import text
@@ -20,7 +21,9 @@ _RECORD = text(f"""
 """)
 """Text, because it is a part of every sign-in: SQLAlchemy spends more on building the statement than Postgres on it."""
 
-_FORGET = text("SELECT audit_forget(:user_id)")
+_FORGET = text("""
+    SELECT audit_forget(:user_id, CAST(:since AS timestamptz), CAST(:batch AS integer), CAST(:offset AS interval))
+""")
 
 EVENTS = {
     "user.signed_up": "A person registered.",
@@ -114,7 +117,13 @@ async def of(ctx: Context, user_id: UUID, *, before: UUID | None, limit: int) ->
     return events[:limit], len(events) <= limit
 
 
-async def forget(ctx: Context, tx: AsyncSession, user_id: UUID) -> None:
-    """A step: takes address and user agent off every event of a person, whose row must be deleted before, in the same
-    transaction: the database refuses to do this to anybody who is still there. The chains stay whole."""
-    await tx.execute(_FORGET, {"user_id": user_id})
+async def forget(
+    ctx: Context, tx: AsyncSession, user_id: UUID, *, since: datetime | None = None, batch: int | None = None
+) -> datetime | None:
+    """A step: takes address and user agent off the next events of a person, in the order of their times, from the
+    first one after `since` on. Returns the `since` of the next batch, None at the end. The chains stay whole.
+
+    The database refuses to do this to anybody who is there and not yet due to be erased.
+    """
+    values = {"user_id": user_id, "since": since, "batch": batch, "offset": ctx.clock.offset}
+    return cast(datetime | None, await tx.scalar(_FORGET, values))

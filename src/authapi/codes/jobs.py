@@ -16,7 +16,7 @@ async def purge(ctx: Context) -> None:
     """Deletes what is spent or long expired. Each batch is a transaction of its own."""
     deleted = 0
     batch = BATCH
-    while batch == BATCH:
+    while batch >= BATCH:
         async with ctx.db.begin() as tx:
             batch = await store.purge(tx, ctx.clock, kept=KEPT, batch=BATCH)
         deleted += batch

@@ -1,6 +1,7 @@
 """What is done about messages from time to time."""
 
 import logging
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from authapi.core.context import Context
@@ -25,10 +26,17 @@ async def requeue(ctx: Context) -> None:
 
 
 async def purge(ctx: Context) -> None:
-    """Deletes what was sent or given up long ago. Each batch is a transaction of its own."""
-    async with ctx.db.begin() as tx:
-        await store.wipe(tx, ctx.clock, kept=TEXT_KEPT)
-    deleted = BATCH
-    while deleted == BATCH:
+    """Deletes what was sent or given up long ago, also where the texts of what failed cannot be wiped. Each batch is a
+    transaction of its own."""
+    try:
+        await _in_batches(ctx, store.wipe, TEXT_KEPT)
+    except Exception as error:
+        log.error("the texts of messages that failed cannot be wiped", exc_info=error)
+    await _in_batches(ctx, store.purge, KEPT)
+
+
+async def _in_batches(ctx: Context, reduce: Callable[..., Awaitable[int]], kept: timedelta) -> None:
+    done = BATCH
+    while done == BATCH:
         async with ctx.db.begin() as tx:
-            deleted = await store.purge(tx, ctx.clock, kept=KEPT, batch=BATCH)
+            done = await reduce(tx, ctx.clock, kept=kept, batch=BATCH)

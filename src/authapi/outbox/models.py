@@ -24,6 +24,11 @@ class StoredMessage(Table):
         CheckConstraint("state NOT IN ('queued', 'sending') OR sealed IS NOT NULL", name="something_to_send"),
         Index("ix_messages_due_at", "due_at", postgresql_where=text("state IN ('queued', 'sending')")),
         Index("ix_messages_finished_at", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
+        Index(
+            "ix_messages_finished_at_with_text",
+            "finished_at",
+            postgresql_where=text("state = 'failed' AND sealed IS NOT NULL"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -1,5 +1,6 @@
 """Puts messages into the outbox, in the transaction of what they tell; shows them, and sends failed ones again."""
 
+import logging
 from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import timedelta
 from typing import Any
@@ -14,6 +15,8 @@ from authapi.outbox import contents, languages, store
 from authapi.outbox.messages import Message
 from authapi.outbox.models import StoredMessage
 from authapi.outbox.store import DELIVER
+
+log = logging.getLogger(__name__)
 
 BATCH = 200
 HOUR = timedelta(hours=1)
@@ -91,6 +94,7 @@ async def gauges(ctx: Context) -> bytes:
     except Exception as error:
         if not db.is_unavailable(error):
             raise
+        log.warning("the metrics of mail could not be read", extra={"error": type(error).__name__})
         return b""
     waiting.set(number)
     age.set(seconds)
