@@ -1,6 +1,7 @@
 """People leave: they are signed out at once, have some days to come back by signing in, and are then erased."""
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -29,7 +30,13 @@ PAGE = 200
 """People looked at in one transaction: of these a few have to go."""
 
 BATCH = 20
-"""People erased in one transaction."""
+"""People whose time has come, looked up at once."""
+
+EVENTS = 1000
+"""Of a person, blanked in one transaction."""
+
+UNDER_WAY = timedelta(minutes=1)
+"""No transaction takes as long: an event that is not there yet is no older."""
 
 log = logging.getLogger(__name__)
 
@@ -75,21 +82,24 @@ async def dismiss_unverified(ctx: Context) -> None:
 
 
 async def erase(ctx: Context) -> None:
-    """A job: deletes the people whose time to come back is over. Each batch is a transaction of its own.
+    """A job: deletes the people whose time to come back is over. One who cannot be erased holds up nobody else.
 
     A session that ended lately is waited for: without its row nobody could tell Redis again that its access token is
     not good any more.
     """
-    erased, batch = 0, BATCH
-    while batch == BATCH:
-        async with ctx.db.begin() as tx:
-            ids = await users.to_erase(tx, ctx.clock, ~_ended_lately(ctx), batch=BATCH)
-            for id in ids:
-                await erase_one(ctx, tx, id)
-        batch = len(ids)
-        erased += batch
+    erased = 0
+    page = await _due(ctx, after=None)
+    while page:
+        for _, id in page:
+            erased += await _erased(ctx, id)
+        page = await _due(ctx, after=page[-1])
     if erased:
         log.info("people who left were erased", extra={"people": erased})
+
+
+async def _due(ctx: Context, *, after: tuple[datetime, UUID] | None) -> Sequence[tuple[datetime, UUID]]:
+    async with ctx.db() as tx:
+        return await users.due(tx, ctx.clock, ~_ended_lately(ctx), after=after, batch=BATCH)
 
 
 def _ended_lately(ctx: Context) -> ColumnElement[bool]:
@@ -97,8 +107,33 @@ def _ended_lately(ctx: Context) -> ColumnElement[bool]:
     return exists().where(Session.user_id == User.id, Session.ended_at > since)
 
 
-async def erase_one(ctx: Context, tx: AsyncSession, id: UUID) -> None:
-    """A step: tables that hang on the person are emptied with it; the record stays, with a number where they were."""
+async def _erased(ctx: Context, id: UUID) -> bool:
+    try:
+        return await _erase(ctx, id)
+    except Exception as error:
+        log.error("a person could not be erased", exc_info=error, extra={"user_id": id})
+        return False
+
+
+async def _erase(ctx: Context, id: UUID) -> bool:
+    """False for one who is back, or whom somebody else has locked. All but the last of many events are blanked in
+    transactions before, since no statement has the time for all of them."""
+    since: datetime | None = None
+    while True:
+        async with ctx.db.begin() as tx:
+            if not await users.lock_due(tx, ctx.clock, id, ~_ended_lately(ctx)):
+                return False
+            rest = await audit.forget(ctx, tx, id, since=since, batch=EVENTS)
+            if rest is None:
+                await erase_one(ctx, tx, id, since=since and since - UNDER_WAY)
+                return True
+        since = rest
+
+
+async def erase_one(ctx: Context, tx: AsyncSession, id: UUID, *, since: datetime | None = None) -> None:
+    """A step: tables that hang on the person are emptied with it; the record stays, with a number where they were.
+
+    The events up to `since` must have been blanked before."""
     await users.remove(tx, id)
-    await audit.forget(ctx, tx, id)
+    await audit.forget(ctx, tx, id, since=since)
     await audit.record(ctx, tx, "user.erased", WORKER, id)

@@ -35,11 +35,6 @@ class Seen:
     sessions: Sequence[Session]
 
 
-async def find(ctx: Context, text: str, *, limit: int) -> Sequence[User]:
-    async with ctx.db() as tx:
-        return await users.find(tx, text, limit=limit)
-
-
 async def show(ctx: Context, who: str) -> Seen:
     """Raises UnknownPerson."""
     async with ctx.db() as tx:
