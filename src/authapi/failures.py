@@ -16,6 +16,8 @@ from authapi.signin.oversight import UnknownPerson
 FAILED, MISCONFIGURED = 1, 2
 NOT_MIGRATED = ("3F000", "42P01", "42703")
 """SQLSTATEs of a schema, a table and a column that are not there."""
+CANCELLED = "57014"
+"""The SQLSTATE of a statement that took longer than it may."""
 
 
 def tell(error: Exception) -> int:
@@ -54,6 +56,8 @@ def _database(error: Exception) -> str | None:
         return "The database is not migrated: run `authapi migrate up`."
     if state.startswith(("28", "3D")):
         return f"Postgres refuses: {origin}. Correct AUTHAPI_DATABASE_URL."
+    if state == CANCELLED:
+        return "Postgres cancelled a statement that took longer than it may: try again when the server has less to do."
     if db.is_unavailable(error) or isinstance(error, PostgresError):
         return f"Postgres cannot be reached ({type(origin).__name__}): `authapi doctor` says more."
     return None

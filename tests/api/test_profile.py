@@ -9,6 +9,7 @@ from sqlalchemy import select
 from authapi.audit.models import AuditEvent
 from authapi.core.context import Context
 from authapi.users.rules import LONGEST_URL
+from tests.conftest import Start
 from tests.support.people import BOB, PREFIX, Person, bearer, sign_up
 
 ME = "/api/v1/users/me"
@@ -120,10 +121,34 @@ async def test_a_profile_is_for_whoever_is_signed_in(ada: Person) -> None:
     assert (await change(ada, first_name="Ada")).json()["code"] == "session_ended"
 
 
-async def test_the_record_says_what_was_changed_and_not_to_what(ada: Person, ctx: Context) -> None:
-    await change(ada, last_name="Lovelace", first_name=None)
-    await change(ada)
+async def recorded(ctx: Context) -> list[AuditEvent]:
     async with ctx.db() as tx:
-        events = (await tx.scalars(select(AuditEvent).where(AuditEvent.name == "user.profile_changed"))).all()
-    assert [event.data for event in events] == [{"fields": "first_name,last_name"}]
+        changes = select(AuditEvent).where(AuditEvent.name == "user.profile_changed").order_by(AuditEvent.at)
+        return list(await tx.scalars(changes))
+
+
+async def test_the_record_says_what_was_changed_and_not_to_what(ada: Person, ctx: Context) -> None:
+    await change(ada, last_name="Lovelace", first_name="Ada")
+    await change(ada, last_name=None, first_name="Ada")
+    events = await recorded(ctx)
+    assert [event.data for event in events] == [{"fields": "first_name,last_name"}, {"fields": "last_name"}]
     assert str(events[0].session_id) == ada.session_id
+
+
+async def test_what_changes_nothing_is_not_recorded(ada: Person, ctx: Context) -> None:
+    await change(ada, **WHOLE)
+    for again in ({}, WHOLE, {"locale": "EN-gb"}, {"first_name": "Ada"}):
+        reply = await change(ada, **again)
+        assert (reply.status_code, {name: reply.json()[name] for name in WHOLE}) == (200, WHOLE)
+    assert len(await recorded(ctx)) == 1
+
+
+async def test_a_profile_is_changed_only_so_often(start: Start) -> None:
+    _, api = await start(limits_scale=1, limits={"users.profile.person": "2/hour"})
+    ada, bob = await sign_up(api), await sign_up(api, BOB)
+    for name in ("Ada", "Augusta"):
+        assert (await change(ada, first_name=name)).status_code == 200
+    refused = await change(ada, first_name="Byron")
+    assert (refused.status_code, refused.json()["code"]) == (429, "too_many_requests")
+    assert (await profile(ada))["first_name"] == "Augusta"
+    assert (await change(bob, first_name="Bob")).status_code == 200

@@ -120,6 +120,31 @@ async def test_every_end_is_on_record(ada: Person, ctx: Context) -> None:
     assert sorted(row["reason"] for row in rows) == ["ended_elsewhere", "logout"]
 
 
+async def name(person: Person, label: str | None) -> httpx.Response:
+    path = f"{PREFIX}/sessions/{person.session_id}"
+    return await person.api.patch(path, json={"label": label}, headers=bearer(person.access_token))
+
+
+async def test_the_name_that_a_device_has_already_is_not_recorded(ada: Person, ctx: Context) -> None:
+    for label in (None, "Phone", "Phone", " Phone", None, None):
+        reply = await name(ada, label)
+        assert (reply.status_code, reply.json()["label"]) == (200, label and "Phone")
+    async with ctx.db() as tx:
+        rows = (await tx.scalars(select(AuditEvent.id).where(AuditEvent.name == "session.renamed"))).all()
+    assert len(rows) == 2
+
+
+async def test_devices_are_named_only_so_often(start: Start) -> None:
+    _, api = await start(limits_scale=1, limits={"sessions.rename.person": "2/hour"})
+    ada, bob = await sign_up(api), await sign_up(api, BOB)
+    for label in ("Phone", "Kitchen"):
+        assert (await name(ada, label)).status_code == 200
+    refused = await name(await log_in(api), "Tablet")
+    assert (refused.status_code, refused.json()["code"]) == (429, "too_many_requests")
+    assert (await ada.session()).json()["session"]["label"] == "Kitchen"
+    assert (await name(bob, "Phone")).status_code == 200
+
+
 async def test_an_expired_access_token_asks_for_a_refresh(ada: Person, clock: MovedClock) -> None:
     clock.advance(minutes=15, seconds=31)
     reply = await ada.session()

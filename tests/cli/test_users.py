@@ -1,18 +1,26 @@
 """`authapi users`, beside a server that runs."""
 
+import asyncio
 import json
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 
-from tests.cli.conftest import Call, Launch, await_, sql
+from authapi.core import db
+from authapi.users import service
+from tests.cli.conftest import PATIENCE, Call, Launch, await_, sql
 from tests.support.people import ADA, BOB, PREFIX, bearer
 from tests.support.processes import serving
 
+CANCELLED = "Postgres cancelled a statement that took longer than it may: try again when the server has less to do.\n"
 NOBODY = "01980c3e-7d50-7c3e-9a54-3b7a1f0c2d11"
 
 
@@ -69,6 +77,50 @@ def test_people_are_found_by_a_part_of_address_or_name(
     assert len(json.loads(one.stdout)) == 1
     for nothing in ("zebra", "%", "a_a"):
         assert call("users", "find", nothing, environment=environment).returncode == 1
+
+
+@contextmanager
+def slow(environment: dict[str, str], seconds: float) -> Iterator[None]:
+    """From here on, reading `users` takes so long: it is locked."""
+    is_locked = threading.Event()
+
+    async def lock() -> None:
+        connection = await asyncpg.connect(environment["AUTHAPI_DATABASE_URL"].replace("+asyncpg", ""))
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
+            is_locked.set()
+            await asyncio.sleep(seconds)
+        await connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        locking = pool.submit(asyncio.run, lock())
+        assert is_locked.wait(PATIENCE)
+        yield
+        locking.result()
+
+
+def test_people_are_found_also_where_that_takes_longer_than_any_request(
+    call: Call, environment: dict[str, str], ada: dict[str, Any]
+) -> None:
+    with slow(environment, db.ANSWER_TIMEOUT + 0.5):
+        found = call("users", "find", "LOVE", "--json", environment=environment)
+    assert (found.returncode, found.stderr) == (0, "")
+    assert [person["id"] for person in json.loads(found.stdout)] == [ada["user"]["id"]]
+
+
+def test_finding_people_has_its_own_limit(
+    call: Call, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "FIND_TIMEOUT", 1)
+    with slow(environment, 2):
+        run = call("users", "find", "LOVE", environment=environment)
+    assert (run.returncode, run.stderr) == (1, CANCELLED)
+
+
+def test_a_statement_that_took_too_long_is_no_database_that_is_away(call: Call, environment: dict[str, str]) -> None:
+    with slow(environment, db.STATEMENT_TIMEOUT + 0.5):
+        run = call("users", "show", "ada@example.com", environment=environment)
+    assert (run.returncode, run.stderr) == (1, CANCELLED)
 
 
 def test_a_person_is_shown_with_their_devices_and_without_secrets(

@@ -25,9 +25,9 @@ def find(
 ) -> None:
     """List the people whose address or name has a text in it. Exit 1 if there are none."""
     from authapi.showing import show_people
-    from authapi.signin import oversight
+    from authapi.users import service
 
-    found = _done(lambda ctx, _: oversight.find(ctx, text, limit=limit))
+    found = _done(lambda ctx, _: service.find(ctx, text, limit=limit))
     show_people(found, as_json=as_json)
     raise typer.Exit(not found)
 

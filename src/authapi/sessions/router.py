@@ -165,7 +165,7 @@ async def sessions(ctx: InContext, caller: InCaller) -> SessionsOut:
     "/sessions/{session_id}",
     operation_id="rename_session",
     summary="Name a device",
-    responses=problems.responses(*REFUSALS, SessionUnknown),
+    responses=problems.responses(*REFUSALS, SessionUnknown, TooManyRequests),
 )
 async def rename_session(session_id: UUID, body: RenameIn, ctx: InContext, caller: InCaller) -> SessionOut:
     """Gives one of the person's devices a name to know it by, or takes it away. Somebody else's is unknown."""

@@ -7,10 +7,12 @@ from uuid import UUID
 from authapi.audit import service as audit
 from authapi.core.context import Context
 from authapi.core.http import Caller
+from authapi.core.limits import Limit
 from authapi.sessions import denylist, store
 from authapi.sessions.errors import SessionEnded, SessionUnknown, ended_as
 from authapi.sessions.models import Session
 
+RENAME_BY_PERSON = Limit("sessions.rename.person", "60/hour")
 OVER = ("expired_or_disabled", None)
 
 
@@ -35,10 +37,15 @@ async def live(ctx: Context, caller: Caller) -> Sequence[Session]:
 
 
 async def rename(ctx: Context, caller: Caller, session_id: UUID, *, label: str | None) -> Session:
-    """None takes the name away. Raises SessionUnknown for what is not among the person's live sessions."""
+    """None takes the name away. On record where it is another name. Raises TooManyRequests, and SessionUnknown for
+    what is not among the person's live sessions."""
+    await ctx.limiter.hit((RENAME_BY_PERSON, str(caller.user_id)))
     async with ctx.db.begin() as tx:
+        found = await store.by_id(tx, session_id)
+        before = found.label if found is not None else None
         session = await store.rename(tx, ctx.clock, session_id, caller.user_id, label)
         if session is None:
             raise SessionUnknown()
-        await audit.record(ctx, tx, "session.renamed", caller.client, caller.user_id, session_id)
+        if label != before:
+            await audit.record(ctx, tx, "session.renamed", caller.client, caller.user_id, session_id)
     return session

@@ -23,7 +23,10 @@ async def get_profile(ctx: InContext, caller: InCaller) -> UserOut:
 
 
 @router.patch(
-    "/me", operation_id="change_profile", summary="Change my profile", responses=problems.responses(*REFUSALS)
+    "/me",
+    operation_id="change_profile",
+    summary="Change my profile",
+    responses=problems.responses(*REFUSALS, TooManyRequests),
 )
 async def change_profile(body: ProfileIn, ctx: InContext, caller: InCaller) -> UserOut:
     """What the body does not name stays as it is; null clears it. The e-mail address is changed elsewhere."""

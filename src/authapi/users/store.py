@@ -1,11 +1,11 @@
 """The SQL of people."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, text, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, text, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -154,11 +154,25 @@ async def enable(tx: AsyncSession, id: UUID) -> bool:
     return (await tx.scalar(statement.returning(User.id))) is not None
 
 
-async def to_erase(tx: AsyncSession, clock: Clock, *which: ColumnElement[bool], batch: int) -> Sequence[UUID]:
-    """Some of those whose time has come, locked; whoever is signing in or looked after by another worker is skipped."""
-    now = select(db.now(clock)).scalar_subquery()
-    statement = select(User.id).where(User.erase_at <= now, *which).order_by(User.erase_at).limit(batch)
-    return (await tx.scalars(statement.with_for_update(skip_locked=True, of=User))).all()
+async def due(
+    tx: AsyncSession, clock: Clock, *which: ColumnElement[bool], after: tuple[datetime, UUID] | None, batch: int
+) -> Sequence[tuple[datetime, UUID]]:
+    """(erase_at, id) of some of those whose time has come, in this order, from the first one after `after` on."""
+    order = User.erase_at, User.id
+    statement = select(*order).where(_is_due(clock), *which).order_by(*order).limit(batch)
+    if after is not None:
+        statement = statement.where(tuple_(*order) > after)
+    return [(erase_at, id) for erase_at, id in await tx.execute(statement) if erase_at is not None]
+
+
+async def lock_due(tx: AsyncSession, clock: Clock, id: UUID, *which: ColumnElement[bool]) -> bool:
+    """Locks the person, where their time has come and nobody else has them: who signs in, or another worker."""
+    statement = select(User.id).where(User.id == id, _is_due(clock), *which)
+    return await tx.scalar(statement.with_for_update(skip_locked=True, of=User)) is not None
+
+
+def _is_due(clock: Clock) -> ColumnElement[bool]:
+    return User.erase_at <= select(db.now(clock)).scalar_subquery()
 
 
 async def unverified(tx: AsyncSession, clock: Clock, *, lifetime: int, after: UUID, batch: int) -> Any:
