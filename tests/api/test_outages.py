@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from authapi.app import create_app
 from authapi.core.context import Context, build
@@ -113,3 +114,17 @@ async def test_the_event_loop_goes_on_while_redis_is_frozen() -> None:
             await question
         assert turns > 100
         await redis.close()
+
+
+async def test_connections_that_were_ended_while_nobody_used_them_fail_nobody(ada: Person, ctx: Context) -> None:
+    """As all are when Postgres restarts."""
+    headers = bearer(ada.access_token)
+    paths = ("/sessions",) * 5 + ("/session",) * 3
+    await asyncio.gather(*(ada.api.get(f"{PREFIX}{path}", headers=headers) for path in paths))
+    others = "datname = current_database() AND pid <> pg_backend_pid()"
+    async with ctx.single.connect() as connection:
+        ended = text(f"SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE {others}")
+        assert (await connection.execute(ended)).scalar_one() >= 3
+    await asyncio.sleep(0.05)
+    replies = await asyncio.gather(*(ada.api.get(f"{PREFIX}{path}", headers=headers) for path in paths))
+    assert {reply.status_code for reply in replies} == {200}

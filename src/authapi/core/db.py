@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 from sqlalchemy import ColumnElement, DateTime, Interval, LargeBinary, MetaData, NullPool, Text, event, func, literal
 from sqlalchemy.engine.interfaces import ExceptionContext
-from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
@@ -111,6 +111,7 @@ def engine(settings: Settings, *, size: int) -> AsyncEngine:
         hide_parameters=True,
     )
     event.listen(made.sync_engine, "handle_error", _leave_what_is_gone)
+    event.listen(made.sync_engine, "checkout", _refuse_what_is_closed)
     return made
 
 
@@ -124,6 +125,12 @@ def is_gone(error: BaseException) -> bool:
     """Whether a server must be left that does not say so itself: it takes no writes any more, or does not answer. Its
     other connections are no better, and the next ones may find its successor."""
     return isinstance(error, TimeoutError) or getattr(error, "sqlstate", None) == READ_ONLY
+
+
+def _refuse_what_is_closed(connection: Any, *_: object) -> None:
+    """The server has ended it while nobody used it, as all are when it restarts: the pool then makes another one."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
 
 
 def _leave_what_is_gone(context: ExceptionContext) -> None:
