@@ -219,6 +219,10 @@ async def test_the_metrics_tell_what_was_sent_and_what_waits(
     assert 'authapi_messages{kind="verify_address",state="sent"} 1.0' in metrics
     assert "authapi_messages_waiting 1.0" in metrics
     assert "authapi_messages_waiting_seconds 12" in metrics
+    async with ctx.single.connect() as connection:
+        late = "UPDATE jobs.pgqueuer SET execute_after = now() - interval '2 minutes' WHERE status = 'queued'"
+        await connection.execute(text(late))
+    assert "authapi_jobs_waiting_seconds 12" in (await api.get("/metrics")).text
 
 
 async def test_with_a_person_their_messages_go(ada: Person, ctx: Context, inbox: Inbox) -> None:
