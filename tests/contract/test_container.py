@@ -124,7 +124,8 @@ def services(text: str) -> dict[str, dict[str, Any]]:
 
 
 def holds_no_secret(text: str) -> Iterator[str]:
-    """A secret comes from outside and has no default; a URL has no password of its own."""
+    """A secret comes from outside and has no default; a URL has no password of its own. Only what a file would bring
+    may be emptied."""
     for name, service in services(text).items():
         environment = service.get("environment", {})
         if not isinstance(environment, dict):
@@ -132,10 +133,19 @@ def holds_no_secret(text: str) -> Iterator[str]:
             continue
         for variable, value in environment.items():
             secret = re.search("SECRET|PASSWORD|TOKEN|KEY", variable)
-            if secret and value not in (None, "") and not re.fullmatch(r"\$\{\w+:\?[^}]+\}", str(value)):
+            if (
+                secret
+                and not _is_taken_away(service, value)
+                and value is not None
+                and not re.fullmatch(r"\$\{\w+:\?[^}]+\}", str(value))
+            ):
                 yield f"{name}: {variable} has a value or a default"
             if re.search(r"://[^/@\s]*:(?!\$\{\w+:\?)[^/@\s]+@", str(value)):
                 yield f"{name}: {variable} holds a password"
+
+
+def _is_taken_away(service: dict[str, Any], value: object) -> bool:
+    return value == "" and "env_file" in service
 
 
 def is_hardened(text: str) -> Iterator[str]:
@@ -193,6 +203,7 @@ VIOLATIONS: list[tuple[Rule, str, str, str]] = [
     (holds_no_secret, COMPOSE, REQUIRED, "${AUTHAPI_SECRET:-hunter2hunter2hunter2hunter2hunter2}"),
     (holds_no_secret, COMPOSE, REQUIRED, "${AUTHAPI_SECRET}"),
     (holds_no_secret, COMPOSE, r'POSTGRES_PASSWORD: ""', "POSTGRES_PASSWORD: hunter2"),
+    (holds_no_secret, COMPOSE, r"POSTGRES_PASSWORD: \$.*", 'POSTGRES_PASSWORD: ""'),
     (holds_no_secret, COMPOSE, r"authapi:\$\{[^}]*\}@", "authapi:hunter2@"),
     (holds_no_secret, COMPOSE, r"authapi:\$\{[^}]*\}@", "authapi:${POSTGRES_PASSWORD:-hunter2}@"),
     (is_hardened, COMPOSE, r"  read_only: true\n", ""),
