@@ -14,7 +14,7 @@ from sqlalchemy.engine import make_url
 
 from authapi.core import db
 from authapi.core.settings import Settings
-from tests.conftest import SECRET
+from tests.conftest import SECRET, empty
 from tests.support.browsers import AS_COOKIE, COOKIE, set_cookie
 from tests.support.cluster.fronts import PgBouncer
 from tests.support.cluster.hosts import Host
@@ -62,6 +62,7 @@ async def test_the_service_keeps_to_tls_everywhere(
         "AUTHAPI_MAIL_FROM": "hello@example.com",
         "AUTHAPI_SECRET": SECRET,
     }
+    await empty(settings)
     async with httpx.AsyncClient(
         base_url=public, headers={"Origin": public}, verify=ssl.create_default_context(cafile=str(ends.certificate))
     ) as browser:
