@@ -95,7 +95,7 @@ async def _leaks(ctx: Context) -> list[str]:
     await until(lambda: ctx.hasher.waiting == 0)
     lent = {
         "connections": ctx.db.kw["bind"].pool.checkedout(),
-        "connections of the driver": ctx.settings.database_pool // 2 - ctx.driver._permits._value,
+        "connections of the driver": states.lent(ctx),
         "connections to Redis": len(ctx.redis.pool._in_use_connections),
     }
     return [f"{number} {what} were not given back" for what, number in lent.items() if number]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from authapi.core import db, mail
+from authapi.core.batches import Batcher
 from authapi.core.clock import Clock, SystemClock
 from authapi.core.driver import Driver
 from authapi.core.hashing import Hasher
@@ -17,6 +18,9 @@ from authapi.core.redis import GuardedRedis
 from authapi.core.secrets import Random, SystemRandom, Vault
 from authapi.core.settings import Settings
 from authapi.core.signing import KeyRing
+
+SHARED = 2
+"""Connections for statements that callers share: one for each of them."""
 
 
 @dataclass(slots=True)
@@ -41,7 +45,7 @@ class Heard:
 @dataclass(frozen=True, slots=True)
 class Context:
     """`db` opens transactions. `single` is for a statement that is a transaction of its own: one round trip. `driver`
-    is for the few of those that are run all the time."""
+    is for the few of those that are run all the time, `batcher` for those that many callers share."""
 
     settings: Settings
     clock: Clock
@@ -50,6 +54,7 @@ class Context:
     db: async_sessionmaker[AsyncSession]
     single: AsyncEngine
     driver: Driver
+    batcher: Batcher
     redis: GuardedRedis
     limiter: RateLimiter
     hasher: Hasher
@@ -61,6 +66,7 @@ class Context:
         self.hasher.close()
         await self.mail.close()
         await self.redis.close()
+        await self.batcher.close()
         await self.driver.close()
         await self.single.dispose()
 
@@ -69,7 +75,9 @@ def build(settings: Settings, *, clock: Clock | None = None, random: Random | No
     """Nothing connects before it is needed. Raises Misconfigured."""
     random = random or SystemRandom()
     hot = settings.database_pool // 2
+    shared = SHARED if hot > SHARED else 0
     engine = db.engine(settings, size=settings.database_pool - hot)
+    driver = Driver(settings, size=hot - shared)
     redis = GuardedRedis(settings.redis_url, random)
     return Context(
         settings,
@@ -78,7 +86,8 @@ def build(settings: Settings, *, clock: Clock | None = None, random: Random | No
         Vault(settings),
         async_sessionmaker(engine, expire_on_commit=False),
         engine.execution_options(isolation_level="AUTOCOMMIT"),
-        Driver(settings, size=hot),
+        driver,
+        Batcher(settings, driver, connections=shared),
         redis,
         RateLimiter(settings, redis),
         Hasher(settings),

@@ -7,7 +7,7 @@ that leaves nothing behind needs neither. `docs/PERFORMANCE.md` has the figures.
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -49,18 +49,26 @@ class Found(asyncpg.Record):
 
 
 class Driver:
-    """At most `size` connections, made when they are needed, the last used first. What it returns is committed."""
+    """At most `size` connections, made when they are needed, the last used first, with `more` settings of the server.
+    What it returns is committed."""
 
-    def __init__(self, settings: Settings, *, size: int) -> None:
+    def __init__(self, settings: Settings, *, size: int, more: Mapping[str, str] | None = None) -> None:
         self._url = settings.database_url
         self._options = db.connection_options(settings)
         if settings.prepared_statements:
-            self._options["server_settings"] |= BY_INDEX
+            self._options["server_settings"] |= BY_INDEX | dict(more or {})
         self._idle: list[asyncpg.Connection[Found]] = []
         self._permits = asyncio.Semaphore(size)
 
-    async def row(self, statement: str, *arguments: Any) -> Any:
+    def row(self, statement: str, *arguments: Any) -> Awaitable[Any]:
         """The one row of a statement, or None. Raises what `db.is_unavailable` knows."""
+        return self._answer(asyncpg.Connection.fetchrow, statement, arguments)
+
+    def rows(self, statement: str, *arguments: Any) -> Awaitable[Sequence[Any]]:
+        """Raises what `db.is_unavailable` knows."""
+        return self._answer(asyncpg.Connection.fetch, statement, arguments)
+
+    async def _answer(self, ask: Callable[..., Awaitable[Any]], statement: str, arguments: Sequence[Any]) -> Any:
         if self._permits.locked():
             with Within(db.POOL_TIMEOUT):
                 await self._permits.acquire()
@@ -69,7 +77,7 @@ class Driver:
         connection = None
         try:
             connection = await self._connection()
-            row = await connection.fetchrow(statement, *arguments)
+            answer = await ask(connection, statement, *arguments)
         except asyncpg.PostgresError as error:
             if db.is_gone(error):
                 self._leave(connection)
@@ -83,7 +91,7 @@ class Driver:
             raise
         else:
             self._give_back(connection)
-            return row
+            return answer
         finally:
             self._permits.release()
 

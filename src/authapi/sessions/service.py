@@ -76,7 +76,7 @@ async def refresh(ctx: Context, client: Client, text: str, is_gone: Callable[[],
     ctx.limiter.hit_here(REFRESH, presented.session_id.hex)
     salt = ctx.random.bytes(rotation.SALT)
     following = rotation.successor(keys, presented, salt, presented.generation + 1)
-    row = await store.rotate(ctx.driver, ctx.clock, presented, following, salt, client)
+    row = await store.rotate(ctx.batcher, ctx.clock, presented, following, salt, client)
     if row is not None:
         return _refreshed(ctx, following, row, row, Verdict.ROTATED)
     return await _refresh_slowly(ctx, client, presented, is_gone)

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from authapi.audit import service as audit
 from authapi.core import db
+from authapi.core.batches import Batched, Batcher
 from authapi.core.clock import Clock
 from authapi.core.driver import Driver, Statement
 from authapi.core.http import Client
@@ -22,30 +23,35 @@ Found: TypeAlias = Any
 
 _NOW = "(clock_timestamp() + CAST(:offset AS interval))"
 
-_ROTATE = """
+_ROTATE = Batched(
+    "id uuid, presented bytea, successor bytea, generation bigint, salt bytea, ip text, user_agent text, off interval",
+    """
     UPDATE sessions AS s
-       SET generation = $3, token_hash = $4, salt = $5, rotated_at = clock_timestamp() + $8::interval,
-           replayed_at = NULL, ip = $6, user_agent = $7,
-           idle_expires_at = least(clock_timestamp() + $8::interval + make_interval(secs => s.idle_lifetime),
+       SET generation = p.generation, token_hash = p.successor, salt = p.salt, rotated_at = clock_timestamp() + p.off,
+           replayed_at = NULL, ip = p.ip, user_agent = p.user_agent,
+           idle_expires_at = least(clock_timestamp() + p.off + make_interval(secs => s.idle_lifetime),
                                    s.absolute_expires_at)
-      FROM users AS u
-     WHERE s.id = $1 AND s.token_hash = $2 AND s.ended_at IS NULL
-       AND s.idle_expires_at > clock_timestamp() + $8::interval
+      FROM {calls}, users AS u
+     WHERE s.id = p.id AND s.token_hash = p.presented AND s.ended_at IS NULL
+       AND s.idle_expires_at > clock_timestamp() + p.off
        AND u.id = s.user_id AND u.disabled_at IS NULL
- RETURNING s.user_id, s.authenticated_at, s.methods, s.idle_expires_at, s.rotated_at AS now,
+ RETURNING p.n, s.user_id, s.authenticated_at, s.methods, s.idle_expires_at, s.rotated_at AS now,
            u.email_verified_at IS NOT NULL AS email_verified
-"""
+    """,
+)
 
-_VIEW = """
-    SELECT u.id AS user_id, u.email, u.email_verified_at IS NOT NULL AS email_verified, u.first_name, u.last_name,
+_VIEW = Batched(
+    "id uuid, off interval",
+    """
+    SELECT p.n, u.id AS user_id, u.email, u.email_verified_at IS NOT NULL AS email_verified, u.first_name, u.last_name,
            u.locale, u.time_zone, u.picture_url, u.created_at AS user_created_at, s.id, s.created_at,
            greatest(s.rotated_at, s.replayed_at) AS last_used_at, s.idle_expires_at AS expires_at, s.ip, s.user_agent,
            s.label,
            ARRAY(SELECT DISTINCT method FROM credentials WHERE user_id = u.id ORDER BY method) AS methods
-      FROM sessions AS s JOIN users AS u ON u.id = s.user_id
-     WHERE s.id = $1 AND s.ended_at IS NULL AND s.idle_expires_at > clock_timestamp() + $2::interval
-       AND u.disabled_at IS NULL
-"""
+      FROM {calls} JOIN sessions AS s ON s.id = p.id JOIN users AS u ON u.id = s.user_id
+     WHERE s.ended_at IS NULL AND s.idle_expires_at > clock_timestamp() + p.off AND u.disabled_at IS NULL
+    """,
+)
 
 STARTED = f"""
     started AS (
@@ -126,18 +132,18 @@ _PURGE = text(f"""
 
 
 async def rotate(
-    driver: Driver, clock: Clock, presented: RefreshToken, successor: RefreshToken, salt: bytes, client: Client
+    batcher: Batcher, clock: Clock, presented: RefreshToken, successor: RefreshToken, salt: bytes, client: Client
 ) -> Found | None:
     """The claim: one statement, one commit. None where the presented token is not the live session's current one.
 
-    By the driver: 0.4 of the time that it takes through SQLAlchemy (docs/PERFORMANCE.md).
+    By the driver and shared: a third of the time that it takes through SQLAlchemy (docs/PERFORMANCE.md).
     """
-    return await driver.row(
+    return await batcher.row(
         _ROTATE,
         presented.session_id,
         presented.hash,
-        successor.generation,
         successor.hash,
+        successor.generation,
         salt,
         client.ip,
         client.user_agent,
@@ -145,12 +151,12 @@ async def rotate(
     )
 
 
-async def view(driver: Driver, clock: Clock, id: UUID) -> Found | None:
+async def view(batcher: Batcher, clock: Clock, id: UUID) -> Found | None:
     """A live session, whose it is, and what they can sign in with; None where it is over or the person disabled.
 
-    By the driver: a third of the time that it takes through SQLAlchemy's ORM (docs/PERFORMANCE.md).
+    By the driver and shared: a fifth of the time that it takes through SQLAlchemy's ORM (docs/PERFORMANCE.md).
     """
-    return await driver.row(_VIEW, id, clock.offset)
+    return await batcher.row(_VIEW, id, clock.offset)
 
 
 async def start(tx: AsyncSession, parameters: Mapping[str, Any]) -> Found:

@@ -21,7 +21,7 @@ async def current(ctx: Context, caller: Caller) -> Any:
 
     Raises SessionEnded where it is over or the person is disabled.
     """
-    row = await store.view(ctx.driver, ctx.clock, caller.session_id)
+    row = await store.view(ctx.batcher, ctx.clock, caller.session_id)
     if row is None:
         raise SessionEnded(**ended_as(*(await denylist.truth(ctx, caller.session_id) or OVER)))
     return row

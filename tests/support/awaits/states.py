@@ -56,7 +56,14 @@ async def look(connection: "asyncpg.Connection[asyncpg.Record]", ctx: Context) -
 def _open(ctx: Context) -> int:
     """Connections that the service keeps, none of them lent."""
     kept = ctx.db.kw["bind"].pool._pool._queue._queue
-    return len(ctx.driver._idle) + sum(record.dbapi_connection is not None for record in kept)
+    idle = len(ctx.driver._idle) + len(ctx.batcher._impatient._idle)
+    return idle + sum(record.dbapi_connection is not None for record in kept)
+
+
+def lent(ctx: Context) -> int:
+    """Connections of the driver."""
+    free = ctx.driver._permits._value + ctx.batcher._impatient._permits._value
+    return ctx.settings.database_pool // 2 - free
 
 
 def change(before: State, after: State) -> Change:

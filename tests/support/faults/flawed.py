@@ -26,7 +26,8 @@ def _unpublished_ends() -> None:
 
 
 def _ended_sessions_seen() -> None:
-    store._VIEW = store._VIEW.replace("AND s.ended_at IS NULL", "")
+    for text in ("one", "many"):
+        setattr(store._VIEW, text, getattr(store._VIEW, text).replace("s.ended_at IS NULL AND", ""))
 
 
 def _logout_that_ends_nothing() -> None:

@@ -1,0 +1,138 @@
+"""Micro-batching: callers who want the same thing while others are being served share the next statement.
+
+It is for statements that are run all the time, each a transaction of its own. Many of them then take one round trip
+and one commit: on a busy instance Postgres works a quarter as much for a refresh (`docs/PERFORMANCE.md`).
+
+Nobody waits to be joined: who comes alone goes at once, and who comes meanwhile goes next. Nobody waits for another
+one's fault either: a batch that meets a lock, or something that Postgres does not take, changes nothing, and each of
+its calls goes its own way. Behind PgBouncer, which forgets what a connection was told, everyone does.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Iterable, Sequence
+from contextvars import Context
+from typing import Any
+
+import asyncpg
+
+from authapi.core import db
+from authapi.core.driver import Driver
+from authapi.core.settings import Settings
+
+MOST = 64
+"""Calls in one statement."""
+
+PATIENCE = 20
+"""Milliseconds that a batch waits for a lock: as long as whoever has it needs to commit, but not if that one hangs."""
+
+TO_EACH_ROW = {
+    "lock_timeout": str(PATIENCE),
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "plan_cache_mode": "force_generic_plan",
+}
+"""What is asked for is found row by row, also while the planner takes the tables for small."""
+
+MET_A_LOCK = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
+
+
+class Batched:
+    """A statement over `{calls}`, which is a row `p` for each call: the `columns`, as in `id uuid, name text`, and `n`,
+    which the answer must have."""
+
+    def __init__(self, columns: str, sql: str) -> None:
+        typed = [tuple(column.split()) for column in columns.split(",")]
+        names = ", ".join(name for name, _ in typed)
+        one = ", ".join(f"${number}::{type} AS {name}" for number, (name, type) in enumerate(typed, 1))
+        many = ", ".join(f"${number}::{type}[]" for number, (_, type) in enumerate(typed, 1))
+        self.one = sql.format(calls=f"(SELECT {one}, 1 AS n) AS p")
+        self.many = sql.format(calls=f"unnest({many}) WITH ORDINALITY AS p ({names}, n)")
+
+
+class _Call:
+    __slots__ = ("answer", "arguments")
+
+    def __init__(self, arguments: Sequence[Any]) -> None:
+        self.arguments = arguments
+        self.answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+
+class _Queue:
+    """One statement: what of it is under way, and who comes next."""
+
+    def __init__(self, driver: Driver, statement: Batched) -> None:
+        self._driver, self._statement = driver, statement
+        self._next: list[_Call] = []
+        self._under_way: asyncio.Task[None] | None = None
+        self.is_busy = False
+
+    def join(self, arguments: Sequence[Any]) -> Awaitable[Any]:
+        call = _Call(arguments)
+        self._next.append(call)
+        return call.answer
+
+    async def alone(self, arguments: Sequence[Any]) -> Any:
+        self.is_busy = True
+        try:
+            return await self._driver.row(self._statement.one, *arguments)
+        finally:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        calls = [call for call in self._next[:MOST] if not call.answer.done()]
+        del self._next[:MOST]
+        self.is_busy = bool(calls)
+        if calls:  # in no caller's name: it is neither cancelled with one nor a part of one's trace
+            self._under_way = asyncio.get_running_loop().create_task(self._together(calls), context=Context())
+
+    async def _together(self, calls: Sequence[_Call]) -> None:
+        try:
+            columns = map(list, zip(*(call.arguments for call in calls), strict=True))
+            rows = await self._driver.rows(self._statement.many, *columns)
+        except Exception as error:
+            _refuse(calls, error)
+        else:
+            _answer(calls, rows)
+        finally:
+            self._go_on()
+
+
+def _answer(calls: Sequence[_Call], rows: Iterable[Any]) -> None:
+    found = {row.n: row for row in rows}
+    for number, call in enumerate(calls, 1):
+        if not call.answer.done():
+            call.answer.set_result(found.get(number))
+
+
+def _refuse(calls: Sequence[_Call], error: Exception) -> None:
+    for call in calls:
+        if not call.answer.done():
+            call.answer.set_exception(error)
+            call.answer.exception()  # whether or not its caller is still there to hear it
+
+
+class Batcher:
+    """Takes `connections` of its own, and otherwise those of the driver."""
+
+    def __init__(self, settings: Settings, driver: Driver, *, connections: int) -> None:
+        self._driver = driver
+        self._impatient = Driver(settings, size=connections, more=TO_EACH_ROW)
+        self._queues: dict[Batched, _Queue] = {}
+        self._shares = connections > 0 and settings.prepared_statements
+
+    async def row(self, statement: Batched, *arguments: Any) -> Any:
+        """The one row for these arguments, or None. What it returns is committed. Raises what `db.is_unavailable`
+        knows, of all who shared the statement."""
+        if self._shares:
+            queue = self._queues.get(statement)
+            if queue is None:
+                queue = self._queues[statement] = _Queue(self._impatient, statement)
+            try:
+                return await (queue.join(arguments) if queue.is_busy else queue.alone(arguments))
+            except Exception as error:
+                if db.is_unavailable(error) and not isinstance(error, MET_A_LOCK):
+                    raise
+        return await self._driver.row(statement.one, *arguments)
+
+    async def close(self) -> None:
+        await self._impatient.close()
