@@ -1,10 +1,12 @@
 """What a log line shows, and what it never does."""
 
+import asyncio
 import io
 import json
 import logging
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO
 from uuid import UUID
 
 import pytest
@@ -26,7 +28,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def configure(stream: io.StringIO, **values: Any) -> None:
+def configure(stream: TextIO, **values: Any) -> None:
     required: dict[str, Any] = {
         "env": "production",
         "public_url": "https://auth.example.com",
@@ -180,11 +182,22 @@ REQUEST: dict[str, str | int | float] = {
 }
 
 
-def test_a_request_is_one_json_line(lines: io.StringIO) -> None:
+async def test_a_request_is_one_json_line(lines: io.StringIO) -> None:
     logs.access.request("r1", REQUEST)
     line = one(lines)
     assert line.pop("timestamp").endswith("+00:00")
     assert line == {"event": "request", "request_id": "r1", "logger": "authapi.access", "level": "info"} | REQUEST
+
+
+async def test_requests_of_one_turn_are_written_out_together(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w") as stream:
+        configure(stream)
+        for _ in range(2):
+            logs.access.request("r1", REQUEST)
+            logs.access.request("r2", REQUEST)
+            await asyncio.sleep(0)
+        found = (tmp_path / "log").read_text().splitlines()
+    assert [json.loads(line)["request_id"] for line in found] == ["r1", "r2"] * 2
 
 
 def test_requests_are_not_logged_below_their_level() -> None:
@@ -199,9 +212,13 @@ def test_a_request_is_readable_at_a_terminal(terminal: Terminal) -> None:
     assert "GET /x 200" in terminal.getvalue()
 
 
-def test_a_log_that_cannot_be_written_breaks_nothing(lines: io.StringIO) -> None:
+async def test_a_log_that_cannot_be_written_breaks_nothing(lines: io.StringIO) -> None:
+    failed: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failed.append(context))
     lines.close()
     logs.access.request("r1", REQUEST)
+    await asyncio.sleep(0)
+    assert failed == []
 
 
 def test_uvicorn_goes_the_same_way_and_has_no_access_log(lines: io.StringIO) -> None:

@@ -1,5 +1,6 @@
 """Logging: JSON lines, or readable ones at a terminal, from structlog, the standard library and uvicorn alike."""
 
+import asyncio
 import json
 import logging
 import sys
@@ -27,6 +28,9 @@ CHATTY = ("alembic", "sqlalchemy", "httpx", "httpcore", "asyncio", "opentelemetr
 """At INFO or DEBUG these show URLs, parameters or rows."""
 
 ACCESS = "authapi.access"
+
+UNWRITTEN = (OSError, ValueError)
+"""What a line raises that cannot be written: it stops nothing, as everywhere in `logging`."""
 
 _VISIBLE = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))} | {0x2028: "\\u2028", 0x2029: "\\u2029"}
 _LINES = {code: text for code, text in _VISIBLE.items() if code not in (9, 10)}
@@ -58,7 +62,7 @@ def configure(settings: Settings, stream: TextIO | None = None) -> None:
         ProcessorFormatter(processors=_readable() if readable else _json(), foreign_pre_chain=[*start, ExtraAdder()])
     )
     _route(handler, settings)
-    access.stream = None if readable else stream
+    access.write_to(None if readable else stream)
     logging.raiseExceptions = settings.env == "development"  # what it prints of its own faults has the arguments in it
     logging.captureWarnings(True)
     logging.logProcesses = logging.logThreads = logging.logMultiprocessing = (
@@ -69,11 +73,15 @@ def configure(settings: Settings, stream: TextIO | None = None) -> None:
 class AccessLog:
     """The lines of the requests, by a short way while there is a stream for them: one is written for each, and its
     values are chosen by this code, but for the id, which has been checked. The other records take the long way, where
-    secrets are looked for."""
+    secrets are looked for. Those of one turn of the loop are written out together."""
 
     def __init__(self) -> None:
         self.stream: TextIO | None = None
         self._logger = logging.getLogger(ACCESS)
+        self._is_due = False
+
+    def write_to(self, stream: TextIO | None) -> None:
+        self.stream, self._is_due = stream, False
 
     def request(self, request_id: str, line: dict[str, str | int | float]) -> None:
         if not self._logger.isEnabledFor(logging.INFO):
@@ -83,9 +91,17 @@ class AccessLog:
             return
         now = datetime.now(UTC).isoformat()
         said = {"event": "request", "request_id": request_id, "logger": ACCESS, "level": "info", "timestamp": now}
-        with suppress(OSError, ValueError):  # a line that cannot be written stops nothing, as everywhere in `logging`
+        with suppress(*UNWRITTEN):
             self.stream.write(to_json(said | line).decode() + "\n")
-            self.stream.flush()
+        if not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._write_out)
+
+    def _write_out(self) -> None:
+        self._is_due = False
+        if self.stream is not None:
+            with suppress(*UNWRITTEN):
+                self.stream.flush()
 
 
 access = AccessLog()
