@@ -6,12 +6,9 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from sqlalchemy import func, select
-
 from authapi.core.context import Context
 from authapi.core.settings import Misconfigured
-from authapi.sessions import keys
-from authapi.sessions.models import SharedState
+from authapi.sessions import keys, store
 
 INTERVAL = 0.5
 """Seconds; an end that Redis could not be told of is honoured everywhere within two of them."""
@@ -25,9 +22,7 @@ async def beat(ctx: Context) -> None:
     """One statement; a second one only when the keys have changed."""
     heard, began = ctx.heard, time.monotonic()
     raised = heard.raised
-    async with ctx.single.connect() as connection:
-        statement = select(SharedState.epoch, SharedState.keys_version, func.clock_timestamp().label("now"))
-        row = (await connection.execute(statement)).one()
+    row = await store.shared_state(ctx.driver)
     ctx.clock.hear(row.now)
     if heard.raised == raised:
         heard.epoch = row.epoch

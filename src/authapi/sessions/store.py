@@ -53,6 +53,8 @@ _VIEW = Batched(
     """,
 )
 
+_SHARED_STATE = "SELECT epoch, keys_version, clock_timestamp() AS now FROM shared_state"
+
 STARTED = f"""
     started AS (
         INSERT INTO sessions (id, user_id, generation, token_hash, created_at, authenticated_at, rotated_at, methods,
@@ -157,6 +159,14 @@ async def view(batcher: Batcher, clock: Clock, id: UUID) -> Found | None:
     By the driver and shared: a fifth of the time that it takes through SQLAlchemy's ORM (docs/PERFORMANCE.md).
     """
     return await batcher.row(_VIEW, id, clock.offset)
+
+
+async def shared_state(driver: Driver) -> Found:
+    """What all instances share, and the time: (epoch, keys_version, now).
+
+    By the driver: every process asks twice a second for ever, and is idle most of the time (docs/PERFORMANCE.md).
+    """
+    return await driver.row(_SHARED_STATE)
 
 
 async def start(tx: AsyncSession, parameters: Mapping[str, Any]) -> Found:
