@@ -16,9 +16,12 @@ from tests.conftest import Start
 from tests.support.people import Person, log_in, sign_up
 
 DIVIDED = Batched("by integer", "SELECT p.n, 10 / p.by AS it FROM {calls}")
+COUNTED = Batched("nothing integer", "SELECT p.n, count(*) OVER () AS it FROM {calls}")
 SLEPT = Batched("seconds float8", "SELECT p.n, pg_sleep(p.seconds) IS NULL AS it FROM {calls}")
 NAMED = Batched(
-    "id uuid, label text", "UPDATE sessions AS s SET label = p.label FROM {calls} WHERE s.id = p.id RETURNING p.n"
+    "id uuid, label text, seconds float8",
+    """UPDATE sessions AS s SET label = p.label FROM {calls}, LATERAL pg_sleep(p.seconds)
+        WHERE s.id = p.id RETURNING p.n""",
 )
 
 MANY = 24
@@ -67,11 +70,12 @@ async def test_nothing_is_shared_behind_pgbouncer(start: Start) -> None:
 
 
 async def test_nobody_waits_for_the_row_of_somebody_else(everyone: list[Person], ctx: Context) -> None:
-    held, *others = everyone
     async with ctx.db.begin() as tx:
-        await tx.execute(text("SELECT FROM sessions WHERE id = :id FOR UPDATE"), {"id": UUID(held.session_id)})
-        late = asyncio.create_task(held.refresh())
-        answers = await asyncio.gather(*(each.refresh() for each in others))
+        held = {"id": UUID(everyone[MANY // 2].session_id)}
+        await tx.execute(text("SELECT FROM sessions WHERE id = :id FOR UPDATE"), held)
+        refreshes = [asyncio.create_task(each.refresh()) for each in everyone]
+        late = refreshes.pop(MANY // 2)
+        answers = await asyncio.gather(*refreshes)
         assert not late.done()
     assert {answer.json()["rotation"] for answer in (*answers, await late)} == {"rotated"}
 
@@ -91,7 +95,7 @@ async def test_what_one_asks_wrongly_is_no_fault_of_the_others(ctx: Context) -> 
 
 async def test_more_than_a_statement_takes_go_with_the_next(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "MOST", 4)
-    assert await _outcomes(*(ctx.batcher.row(DIVIDED, by) for by in range(1, 12))) == [10 // by for by in range(1, 12)]
+    assert await _outcomes(*(ctx.batcher.row(COUNTED, 0) for _ in range(11))) == [1, *[4] * 8, 2, 2]
 
 
 async def test_who_shares_a_statement_that_is_cut_off_is_told_to_come_back(ctx: Context) -> None:
@@ -112,12 +116,13 @@ async def test_who_shares_a_statement_that_is_cut_off_is_told_to_come_back(ctx: 
 
 async def test_who_has_gone_before_their_turn_changes_nothing(ada: Person, ctx: Context) -> None:
     async def name(label: str) -> None:
-        await ctx.batcher.row(NAMED, UUID(ada.session_id), label)
+        await ctx.batcher.row(NAMED, UUID(ada.session_id), label, 0.0)
 
     first, gone = asyncio.create_task(name("first")), asyncio.create_task(name("gone"))
     await asyncio.sleep(0)
     gone.cancel()
     await asyncio.gather(first, gone, return_exceptions=True)
+    await ctx.batcher.row(NAMED, UUID(int=0), "", 0.0)  # after whatever is still under way
     assert (await ada.session()).json()["session"]["label"] == "first"
 
 
@@ -128,3 +133,44 @@ async def test_who_goes_while_their_statement_is_under_way_takes_nobody_along(ct
     others[0].cancel()
     assert (await others[1]).it is False
     assert others[0].cancelled()
+
+
+async def test_many_who_have_gone_keep_nobody_waiting(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "MOST", 2)
+    _, *gone, there = calls = [asyncio.create_task(ctx.batcher.row(SLEPT, 0.1)) for _ in range(4)]
+    await asyncio.sleep(0)
+    for each in gone:
+        each.cancel()
+    assert (await asyncio.wait_for(there, 2)).it is False
+    assert [call.cancelled() for call in calls] == [False, True, True, False]
+
+
+async def test_who_has_waited_too_long_is_told_so_and_changes_nothing(
+    ada: Person, ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "POOL_TIMEOUT", 0.1)
+    slow = asyncio.create_task(ctx.batcher.row(NAMED, UUID(ada.session_id), "slow", 0.3))
+    await asyncio.sleep(0)
+    late = asyncio.create_task(ctx.batcher.row(NAMED, UUID(ada.session_id), "late", 0.0))
+    await asyncio.sleep(0.25)
+    soon = asyncio.create_task(ctx.batcher.row(NAMED, UUID(ada.session_id), "soon", 0.0))
+    with pytest.raises(TimeoutError):
+        await late
+    await asyncio.gather(slow, soon)
+    assert (await ada.session()).json()["session"]["label"] == "soon"
+
+
+async def test_what_is_under_way_ends_before_its_connection_is_closed(ctx: Context, start: Start) -> None:
+    ending, _ = await start()
+    calls = [asyncio.create_task(ending.batcher.row(SLEPT, 0.3)) for _ in range(2)]
+    await calls[0]
+    await asyncio.sleep(0.1)
+    calls[1].cancel()
+    await ending.batcher.close()
+    async with ctx.db() as tx:
+        assert not await tx.scalar(
+            text(
+                "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(p.seconds) IS%'"
+                " AND pid <> pg_backend_pid()"
+            )
+        )

@@ -190,14 +190,17 @@ async def test_a_request_is_one_json_line(lines: io.StringIO) -> None:
 
 
 async def test_requests_of_one_turn_are_written_out_together(tmp_path: Path) -> None:
+    written: list[int] = []
     with (tmp_path / "log").open("w") as stream:
         configure(stream)
         for _ in range(2):
             logs.access.request("r1", REQUEST)
             logs.access.request("r2", REQUEST)
+            written.append((tmp_path / "log").read_text().count("\n"))
             await asyncio.sleep(0)
         found = (tmp_path / "log").read_text().splitlines()
     assert [json.loads(line)["request_id"] for line in found] == ["r1", "r2"] * 2
+    assert written == [0, 2]
 
 
 def test_requests_are_not_logged_below_their_level() -> None:

@@ -50,11 +50,13 @@ class Batched:
 
 
 class _Call:
-    __slots__ = ("answer", "arguments")
+    __slots__ = ("answer", "arguments", "since")
 
     def __init__(self, arguments: Sequence[Any]) -> None:
+        loop = asyncio.get_running_loop()
         self.arguments = arguments
-        self.answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.answer: asyncio.Future[Any] = loop.create_future()
+        self.since = loop.time()
 
 
 class _Queue:
@@ -63,7 +65,7 @@ class _Queue:
     def __init__(self, driver: Driver, statement: Batched) -> None:
         self._driver, self._statement = driver, statement
         self._next: list[_Call] = []
-        self._under_way: asyncio.Task[None] | None = None
+        self.under_way: asyncio.Task[None] | None = None
         self.is_busy = False
 
     def join(self, arguments: Sequence[Any]) -> Awaitable[Any]:
@@ -79,11 +81,14 @@ class _Queue:
             self._go_on()
 
     def _go_on(self) -> None:
-        calls = [call for call in self._next[:MOST] if not call.answer.done()]
-        del self._next[:MOST]
+        loop = asyncio.get_running_loop()
+        too_late = loop.time() - db.POOL_TIMEOUT  # whoever waited longer would not be there for the answer
+        _refuse([call for call in self._next if call.since < too_late], TimeoutError())
+        waiting = [call for call in self._next if not call.answer.done()]
+        calls, self._next = waiting[:MOST], waiting[MOST:]
         self.is_busy = bool(calls)
         if calls:  # in no caller's name: it is neither cancelled with one nor a part of one's trace
-            self._under_way = asyncio.get_running_loop().create_task(self._together(calls), context=Context())
+            self.under_way = loop.create_task(self._together(calls), context=Context())
 
     async def _together(self, calls: Sequence[_Call]) -> None:
         try:
@@ -112,13 +117,13 @@ def _refuse(calls: Sequence[_Call], error: Exception) -> None:
 
 
 class Batcher:
-    """Takes `connections` of its own, and otherwise those of the driver."""
+    """Takes `connections` of its own; with none of them nothing is shared, and it takes those of the driver."""
 
     def __init__(self, settings: Settings, driver: Driver, *, connections: int) -> None:
         self._driver = driver
         self._impatient = Driver(settings, size=connections, more=TO_EACH_ROW)
         self._queues: dict[Batched, _Queue] = {}
-        self._shares = connections > 0 and settings.prepared_statements
+        self._shares = connections > 0
 
     async def row(self, statement: Batched, *arguments: Any) -> Any:
         """The one row for these arguments, or None. What it returns is committed. Raises what `db.is_unavailable`
@@ -135,4 +140,6 @@ class Batcher:
         return await self._driver.row(statement.one, *arguments)
 
     async def close(self) -> None:
+        """Once nobody asks any more. What is under way ends before."""
+        await asyncio.gather(*(queue.under_way for queue in self._queues.values() if queue.under_way is not None))
         await self._impatient.close()

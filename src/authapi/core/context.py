@@ -75,7 +75,7 @@ def build(settings: Settings, *, clock: Clock | None = None, random: Random | No
     """Nothing connects before it is needed. Raises Misconfigured."""
     random = random or SystemRandom()
     hot = settings.database_pool // 2
-    shared = SHARED if hot > SHARED else 0
+    shared = SHARED if settings.prepared_statements and hot > 2 * SHARED else 0
     engine = db.engine(settings, size=settings.database_pool - hot)
     driver = Driver(settings, size=hot - shared)
     redis = GuardedRedis(settings.redis_url, random)
