@@ -13,6 +13,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 from authapi.core import urls
 from authapi.core.clock import Clock
+from authapi.core.pool import FairPool
 from authapi.core.settings import Settings
 
 CONNECT_TIMEOUT = 1.0
@@ -104,6 +105,7 @@ def engine(settings: Settings, *, size: int) -> AsyncEngine:
     made = create_async_engine(
         BY_CONNECT,
         connect_args=arguments,
+        poolclass=FairPool,
         pool_size=size,
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT,
