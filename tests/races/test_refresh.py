@@ -7,8 +7,10 @@ from sqlalchemy import text
 
 from authapi.core.context import open_context
 from tests.races.conftest import Site
-from tests.support.people import PREFIX, log_in, sign_up
+from tests.support.people import PASSWORD, PREFIX, Person, log_in, sign_up
 from tests.support.proof import Prove
+
+ROUNDS = 8
 
 
 async def test_of_a_hundred_simultaneous_refreshes_one_rotates_and_all_get_its_successor(
@@ -61,6 +63,45 @@ async def test_after_an_acknowledged_logout_no_refresh_in_flight_succeeds(site: 
         bar="0 tokens accepted after the logout was acknowledged (I10)",
         passed=later == {"session_ended": 20},
     )
+
+
+async def test_refreshes_that_share_statements_stand_no_logout_of_many_in_the_way(site: Site, prove: Prove) -> None:
+    """And it none in theirs, although both lock many sessions: none waits for another's end, or fails by it."""
+    sides = (site.a, site.b)
+    people = [await sign_up(site.a, {"email": f"p{number}@example.com", "password": PASSWORD}) for number in range(6)]
+    ended, wrong = 0, Counter[str]()
+    for turn in range(ROUNDS):
+        devices = {
+            each.credentials["email"]: [await log_in(site.a, each.credentials) for _ in range(5)] for each in people
+        }
+        leaving = [mine[turn % 5] for mine in devices.values()]
+        refreshes = [
+            one.refresh(at=sides[(turn + place) % 2])
+            for mine in zip(*devices.values(), strict=True)
+            for place, one in enumerate(mine)
+            if one not in leaving
+        ]
+        outs = [sides[turn % 2].post(f"{PREFIX}/logout", json=_others(one)) for one in leaving]
+        halfway = len(refreshes) // 2
+        replies = await asyncio.gather(*refreshes[:halfway], *outs, *refreshes[halfway:])
+        wrong.update(str(reply.status_code) for reply in replies if reply.status_code not in (200, 204, 401))
+        for mine in devices.values():
+            after = [await one.refresh(at=side) for one in mine if one not in leaving for side in sides]
+            wrong.update(reply.text for reply in after if reply.json().get("code") != "session_ended")
+            ended += len(after)
+        stayed = [await one.refresh() for one in leaving]
+        wrong.update(reply.text for reply in stayed if reply.json().get("rotation") != "rotated")
+    prove(
+        "R-batches",
+        f"{ROUNDS} times 24 refreshes at two processes beside 6 logouts of all others, {ended} tokens tried after them",
+        number=sum(wrong.values()),
+        bar="0 refused but for the end of their session, 0 accepted after it (I10)",
+        passed=not wrong,
+    )
+
+
+def _others(person: Person) -> dict[str, str]:
+    return {"refresh_token": person.refresh_token, "scope": "others"}
 
 
 async def test_of_twenty_simultaneous_signups_one_wins(site: Site) -> None:

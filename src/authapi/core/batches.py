@@ -134,7 +134,7 @@ class Batcher:
                 queue = self._queues[statement] = _Queue(self._impatient, statement)
             try:
                 return await (queue.join(arguments) if queue.is_busy else queue.alone(arguments))
-            except Exception as error:
+            except asyncpg.PostgresError as error:  # it said no, so nothing was done
                 if db.is_unavailable(error) and not isinstance(error, MET_A_LOCK):
                     raise
         return await self._driver.row(statement.one, *arguments)
