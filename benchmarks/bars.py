@@ -73,8 +73,9 @@ def _session(results: Results) -> Iterator[Bar]:
 
 def _sign_in(results: Results) -> Iterator[Bar]:
     for operation in ("login", "signup"):
-        own = results.median(f"{operation}_own", results.us)
-        share = own.rate / median(results.argon2) if own and results.argon2 else None
+        own = results.samples.get(f"{operation}_own", {}).get(results.us, ())
+        alone = results.argon2.get(f"{operation}_own", ())
+        share = median(each.rate / rate for each, rate in zip(own, alone, strict=True)) if own else None
         yield _least(operation, "0.90 × the raw Argon2 rate on the same core", share, 0.9)
         best = _best(sample for _, sample in results.peers(operation))
         yield _against(operation, "5 × the best peer, without the hash", results.median(operation, results.us), best, 5)

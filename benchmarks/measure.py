@@ -44,7 +44,7 @@ def measure(
     busy, clock = proc.busy_seconds(SERVER_CORE), time.perf_counter()
     connections = CONNECTIONS if contestant.hash == "none" else FEW_CONNECTIONS
     loaded, _ = load(contestant, operation, seeds, seconds, connections=connections)
-    _settle(contestant.pid)
+    settle(contestant.pid)
     elapsed = time.perf_counter() - clock
     used = [proc.cpu_seconds(root) - start for root, start in zip(roots, before, strict=True)]
     foreign = (proc.busy_seconds(SERVER_CORE) - busy - used[0]) / elapsed
@@ -70,7 +70,7 @@ def _sample(loaded: Loaded, used: Sequence[float], foreign: float, change: dict[
     )
 
 
-def _settle(pid: int, longest: float = 3.0) -> None:
+def settle(pid: int, longest: float = 3.0) -> None:
     """Returns when the server has nothing left to do."""
     end = time.monotonic() + longest
     last = proc.cpu_seconds(pid)

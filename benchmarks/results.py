@@ -27,8 +27,8 @@ class Results:
     idle: dict[str, int] = field(default_factory=dict)
     """PSS in bytes."""
     after: dict[str, int] = field(default_factory=dict)
-    argon2: list[float] = field(default_factory=list)
-    """Hashes a second of our build and parameters on the server's core, between the rounds."""
+    argon2: dict[str, list[float]] = field(default_factory=dict)
+    """Hashes a second of our build and parameters on the server's core, by operation: a figure a round, before it."""
     growth: dict[str, list[float]] = field(default_factory=dict)
     """Bytes that tables and indexes have grown for each refresh, a figure a round."""
     probes: dict[str, dict[str, float]] = field(default_factory=dict)
