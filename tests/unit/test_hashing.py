@@ -145,8 +145,18 @@ async def test_a_hash_with_other_parameters_is_made_anew(hasher: Hasher) -> None
     assert not hasher.needs_rehash(HASHED)
     assert stronger.needs_rehash(HASHED)
     assert await stronger.verify(HASHED, PHRASE), "raised parameters lock nobody out"
-    assert hasher.needs_rehash("no hash")
     stronger.close()
+
+
+async def test_only_a_hash_of_todays_shape_is_not_made_anew(hasher: Hasher) -> None:
+    todays = {"time_cost": 1, "memory_cost": 8192, "parallelism": 1}
+    others = [{"time_cost": 2}, {"memory_cost": 9216}, {"parallelism": 2}, {"hash_len": 16}, {"salt_len": 8}]
+    stale = [PasswordHasher(**todays | other).hash(PHRASE) for other in others]  # type: ignore[arg-type]
+    stale += [HASHED.replace("argon2id", "argon2i"), HASHED.replace("v=19", "v=16"), "no hash", "$a$b", ""]
+    for _ in range(2):
+        assert not hasher.needs_rehash(HASHED)
+        assert not hasher.needs_rehash(await hasher.hash("another one"))
+        assert all(hasher.needs_rehash(each) for each in stale)
 
 
 async def test_the_excess_is_refused_before_it_costs_anything(narrow: Hasher) -> None:
@@ -214,7 +224,7 @@ async def test_who_leaves_the_queue_makes_room_and_costs_nothing(narrow: Hasher)
 async def test_who_leaves_while_being_served_still_counts_until_the_thread_is_free(narrow: Hasher) -> None:
     gate = Gate()
     caller = asyncio.create_task(narrow.run(gate.work))
-    await until(lambda: narrow.waiting == 1 and not narrow._pool._work_queue.qsize())
+    await until(lambda: narrow.waiting == 1 and not narrow._threads._queued)
     caller.cancel()
     with pytest.raises(asyncio.CancelledError):
         await caller

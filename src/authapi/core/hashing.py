@@ -6,12 +6,10 @@ import sys
 import threading
 import time
 import unicodedata
-from asyncio import sleep, wrap_future
+from asyncio import sleep
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextvars import copy_context
-from functools import partial
+from concurrent.futures import Future
 from typing import Any, ParamSpec, TypeVar
 
 from argon2 import PasswordHasher
@@ -22,6 +20,7 @@ from authapi.core import metrics
 from authapi.core.problems import Problem, Unavailable
 from authapi.core.secrets import SystemRandom
 from authapi.core.settings import Settings
+from authapi.core.threads import Threads
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -85,18 +84,20 @@ class Hasher:
         self._argon2 = PasswordHasher(
             time_cost=settings.argon2_time, memory_cost=settings.argon2_memory, parallelism=settings.argon2_lanes
         )
-        self._threads = settings.hash_threads or _cores()
-        self._pool = ThreadPoolExecutor(self._threads, "hash", initializer=_step_back)
+        self._most = settings.hash_threads or _cores()
+        self._threads = Threads("hash", self._most, prepare=_step_back, gauge=metrics.HASH_QUEUE.inc)
+        self._shape: tuple[str, int, int] | None = None
+        """Parameters and lengths of a hash that was found to be as it should be: all others of today are like it."""
         self._lock = threading.Lock()
-        self._waiting = 0
         self._estimate: float | None = None
         self._lately: deque[float] = deque(maxlen=REMEMBERED)
-        self._dummy: Future[str] = self._pool.submit(self._hash, SystemRandom().token())
+        self._dummy = Future[str]()
+        self._threads.begin(self._make_dummy)
 
     @property
     def waiting(self) -> int:
         """Work that is queued or being done. Ends with the work, not with the caller who no longer wants it."""
-        return self._waiting
+        return self._threads.pending
 
     @property
     def estimate(self) -> float:
@@ -108,8 +109,8 @@ class Hasher:
 
         Whoever finds a free thread is let in, whatever the estimate says, or a wrong one could never be put right.
         """
-        wait = (self._waiting + 1) * self.estimate / self._threads
-        if self._waiting >= self._threads and wait > LONGEST_WAIT:
+        wait = (self.waiting + 1) * self.estimate / self._most
+        if self.waiting >= self._most and wait > LONGEST_WAIT:
             raise Busy(retry_after=wait)
 
     async def hash(self, password: str, *, check: Callable[[str], None] | None = None) -> str:
@@ -124,7 +125,7 @@ class Hasher:
 
         Raises Busy, before any work; Unavailable. A stored hash that cannot be read is logged and is False.
         """
-        queued, began = self._waiting // self._threads, time.perf_counter()
+        queued, began = self.waiting // self._most, time.perf_counter()
         matches = await self.run(self._verify, hashed, password)
         if not queued:
             self._lately.append(time.perf_counter() - began)
@@ -140,7 +141,7 @@ class Hasher:
         began = time.perf_counter()
         lately = self._lately[0] if self._lately else self.estimate
         self._lately.rotate()
-        seconds = self._waiting // self._threads * self.estimate + lately
+        seconds = self.waiting // self._most * self.estimate + lately
         await sleep(max(0.0, seconds - COARSE))
         while time.perf_counter() - began < seconds:  # noqa: ASYNC110 - finer than the loop's timers
             await sleep(0)
@@ -148,9 +149,16 @@ class Hasher:
     def needs_rehash(self, hashed: str) -> bool:
         """Whether it was made with other parameters than today's (OWASP ASVS 11.2.2)."""
         try:
-            return self._argon2.check_needs_rehash(hashed)
+            parameters, salt, digest = hashed.rsplit("$", 2)
+            shape = parameters, len(salt), len(digest)
+            if shape == self._shape:
+                return False
+            if self._argon2.check_needs_rehash(hashed):
+                return True
         except ValueError:
             return True
+        self._shape = shape
+        return False
 
     async def run(self, func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Some other heavy work, in the same threads and the same queue. Raises Busy, before any work.
@@ -158,18 +166,11 @@ class Hasher:
         Keeps the loop free only as far as `func` releases the GIL.
         """
         self.admit()
-        self._count(+1)
-        try:
-            future = self._pool.submit(copy_context().run, partial(func, *args, **kwargs))
-        except BaseException:
-            self._count(-1)
-            raise
-        future.add_done_callback(lambda _: self._count(-1))
-        return await wrap_future(future)
+        return await self._threads.run(func, *args, **kwargs)
 
     def close(self) -> None:
         """Drops what is queued. Hashes under way finish, but nothing waits for them here."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
 
     def _hash(self, password: str, check: Callable[[str], None] | None = None) -> str:
         if check is not None:
@@ -195,16 +196,21 @@ class Hasher:
         self._matches(self._nobodys(), secret)
         return False
 
+    def _make_dummy(self) -> None:
+        try:
+            self._dummy.set_result(self._hash(SystemRandom().token()))
+        except Unavailable as error:
+            self._dummy.set_exception(error)
+
     def _nobodys(self) -> str:
         """It was queued before anything else, so it never waits for the thread that waits for it. Where it could not
         be made then, it is now: else only who is not known would be told that the service is unavailable."""
         try:
             return self._dummy.result()
         except Unavailable:
-            hashed, made = self._hash(SystemRandom().token()), Future[str]()
-            made.set_result(hashed)
-            self._dummy = made
-            return hashed
+            self._dummy = Future[str]()
+            self._make_dummy()
+            return self._dummy.result()
 
     def _matches(self, hashed: str, secret: bytes) -> bool:
         start = time.perf_counter()
@@ -221,11 +227,6 @@ class Hasher:
                 self._estimate = seconds
             else:
                 self._estimate += SMOOTHING * (min(seconds, OUTLIER * self._estimate) - self._estimate)
-
-    def _count(self, change: int) -> None:
-        with self._lock:
-            self._waiting += change
-        metrics.HASH_QUEUE.inc(change)
 
 
 def _encoded(password: str) -> bytes:

@@ -1,0 +1,96 @@
+"""Threads beside the event loop, for work that lets go of the GIL.
+
+`ThreadPoolExecutor` with `wrap_future` makes two futures and half a dozen locks for each call; here it is one future of
+the loop's, in a third of the time (`docs/PERFORMANCE.md`).
+"""
+
+import asyncio
+from asyncio import AbstractEventLoop, Future
+from collections.abc import Callable
+from contextvars import Context, copy_context
+from functools import partial
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Job = Callable[[], object]
+
+
+class Threads:
+    """At most `most`, each started when it is needed and `prepare`d first. They do not keep the process from ending.
+
+    Only the event loop's thread may call it. `gauge` hears of each change of `pending`.
+    """
+
+    def __init__(self, name: str, most: int, *, prepare: Job, gauge: Callable[[int], object]) -> None:
+        self._name, self._most, self._prepare, self._gauge = name, most, prepare, gauge
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._queued: dict[Future[Any], bool] = {}
+        self._threads: list[Thread] = []
+        self._is_closed = False
+        self.pending = 0
+        """Calls that are queued or being done. One under way counts until it ends, whoever still wants it."""
+
+    def begin(self, job: Job) -> None:
+        """Nobody waits for it, and it must not raise."""
+        if len(self._threads) < self._most and self.pending >= len(self._threads):
+            thread = Thread(target=self._work, name=f"{self._name}_{len(self._threads)}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+        self._jobs.put(job)
+
+    async def run(self, func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What it returns or raises. Who leaves the queue takes their call along. Raises RuntimeError once closed."""
+        if self._is_closed:
+            raise RuntimeError("the threads are closed")
+        loop = asyncio.get_running_loop()
+        answer: Future[T] = loop.create_future()
+        self._queued[answer] = True
+        self.begin(partial(self._do, loop, answer, copy_context(), partial(func, *args, **kwargs)))
+        self._count(+1)
+        try:
+            return await answer
+        finally:
+            if self._is_mine(answer):
+                self._count(-1)
+
+    def close(self) -> None:
+        """Cancels what is queued. What is under way finishes, but nothing waits for it here."""
+        self._is_closed = True
+        for answer in tuple(self._queued):
+            answer.cancel()
+        for _ in self._threads:
+            self._jobs.put(None)
+
+    def _is_mine(self, answer: "Future[Any]") -> bool:
+        """True to the first who asks: the thread that is to do it, or the caller who leaves before."""
+        return self._queued.pop(answer, False)
+
+    def _work(self) -> None:
+        self._prepare()
+        while (job := self._jobs.get()) is not None:
+            job()
+
+    def _do(self, loop: AbstractEventLoop, answer: "Future[T]", context: Context, func: Callable[[], T]) -> None:
+        if not self._is_mine(answer):
+            return
+        try:
+            settle: Job = partial(answer.set_result, context.run(func))
+        except BaseException as error:
+            settle = partial(answer.set_exception, error)
+        try:
+            loop.call_soon_threadsafe(self._settle, answer, settle)
+        except RuntimeError:  # the loop is closed: nobody waits any more
+            self._count(-1)
+
+    def _settle(self, answer: "Future[Any]", settle: Job) -> None:
+        self._count(-1)
+        if not answer.done():
+            settle()
+
+    def _count(self, change: int) -> None:
+        self.pending += change
+        self._gauge(change)

@@ -1,0 +1,92 @@
+"""Threads beside the event loop: each call is answered once, or raises, or is left out."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from contextvars import ContextVar
+
+import pytest
+
+from authapi.core.threads import Threads
+from tests.support.gates import Gate, until
+
+told: list[int] = []
+prepared: list[str] = []
+who: ContextVar[str] = ContextVar("who")
+
+
+@pytest.fixture
+async def threads() -> AsyncIterator[Threads]:
+    told.clear()
+    prepared.clear()
+    made = Threads("test", 2, prepare=lambda: prepared.append(threading.current_thread().name), gauge=told.append)
+    yield made
+    made.close()
+
+
+async def test_a_call_returns_and_raises_as_if_it_were_made_here(threads: Threads) -> None:
+    who.set("the caller")
+    assert await threads.run(divmod, 7, 2) == (3, 1)
+    assert await threads.run(who.get) == "the caller"
+    with pytest.raises(ZeroDivisionError):
+        await threads.run(divmod, 7, 0)
+    assert (threads.pending, told) == (0, [1, -1] * 3)
+
+
+async def test_threads_are_started_only_when_they_are_needed_and_never_more(threads: Threads) -> None:
+    assert prepared == []
+    for _ in range(3):
+        await threads.run(int)
+    assert prepared == ["test_0"]
+    gate = Gate()
+    callers = [asyncio.create_task(threads.run(gate.work)) for _ in range(9)]
+    await until(lambda: len(prepared) == 2)
+    gate.opened.set()
+    assert sorted(await asyncio.gather(*callers)) == [*range(1, 10)]
+    assert sorted(prepared) == ["test_0", "test_1"]
+    assert max(told) == 1
+    assert threads.pending == 0
+
+
+async def test_what_nobody_wants_any_more_is_not_begun(threads: Threads) -> None:
+    gate, unwanted = Gate(), Gate()
+    busy = [asyncio.create_task(threads.run(gate.work)) for _ in range(2)]
+    queued = asyncio.create_task(threads.run(unwanted.work))
+    await until(lambda: threads.pending == 3 and len(threads._queued) == 1)
+    queued.cancel()
+    busy[0].cancel()
+    await until(lambda: threads.pending == 2)
+    gate.opened.set()
+    assert await busy[1] in (1, 2)
+    await until(lambda: threads.pending == 0)
+    assert (gate.done, unwanted.done) == (2, 0)
+
+
+async def test_after_closing_nothing_is_begun_and_nobody_waits() -> None:
+    threads, gate, queued = Threads("test", 1, prepare=int, gauge=int), Gate(), Gate()
+    under_way = asyncio.create_task(threads.run(gate.work))
+    behind = asyncio.create_task(threads.run(queued.work))
+    await until(lambda: threads.pending == 2 and len(threads._queued) == 1)
+    threads.close()
+    gate.opened.set()
+    assert await under_way == 1
+    with pytest.raises(asyncio.CancelledError):
+        await behind
+    with pytest.raises(RuntimeError):
+        await threads.run(int)
+    assert (queued.done, threads.pending) == (0, 0)
+
+
+def test_work_that_ends_after_its_loop_is_counted_off() -> None:
+    threads, gate = Threads("test", 1, prepare=int, gauge=int), Gate()
+
+    async def leave() -> None:
+        task = asyncio.create_task(threads.run(gate.work))
+        await until(lambda: threads.pending == 1 and not threads._queued)
+        task.cancel()
+
+    asyncio.run(leave())
+    gate.opened.set()
+    asyncio.run(until(lambda: threads.pending == 0))
+    assert threads.pending == 0
+    threads.close()
