@@ -3,10 +3,10 @@
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
-from email_validator import EmailNotValidError, validate_email
+from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 from pydantic_core import Url
 
 LONGEST_ADDRESS = 254
@@ -37,6 +37,10 @@ LOCALE = re.compile(
 RENAMED = {"in": "id", "iw": "he", "ji": "yi", "jw": "jv", "mo": "ro"}
 """Languages of two letters that have another tag now (IANA's registry of language subtags)."""
 
+PLAIN_LOCAL = re.compile(r"[a-z0-9_+-]+(\.[a-z0-9_+-]+)*")
+LONGEST_LOCAL = 64
+"""Bytes of what stands before the @ (RFC 5321 §4.5.3.1.1)."""
+
 LINK = re.compile(r"[<>]|://|\bwww\.", re.IGNORECASE)
 JOINERS = "\u200c\u200d"
 """Zero-width, and yet part of the spelling in Persian and in the scripts of India."""
@@ -66,9 +70,21 @@ def parse_address(text: str) -> Address:
     if any(at in text for at in "\uff20\ufe6b"):
         raise ValueError(WRONG_AT)
     local, _, domain = text.rpartition("@")
+    if len(local) <= LONGEST_LOCAL and PLAIN_LOCAL.fullmatch(local) and (plain := _plain_domain(domain)):
+        return Address(f"{local}@{plain}", f"{local}@{plain}")
+    valid = _validated(f"{unicodedata.normalize('NFKC', local)}@{domain}")
+    if valid is None:
+        raise ValueError(NOT_AN_ADDRESS)
+    address = Address(valid.normalized, f"{_folded(valid.local_part)}@{valid.ascii_domain.lower()}")
+    if max(len(address.display.encode()), len(address.key.encode())) > LONGEST_ADDRESS:
+        raise ValueError(TOO_LONG_ADDRESS)
+    return address
+
+
+def _validated(address: str) -> ValidatedEmail | None:
     try:
-        valid = validate_email(
-            f"{unicodedata.normalize('NFKC', local)}@{domain}",
+        return validate_email(
+            address,
             check_deliverability=False,
             allow_smtputf8=True,
             allow_quoted_local=False,
@@ -77,11 +93,14 @@ def parse_address(text: str) -> Address:
             strict=True,
         )
     except (EmailNotValidError, UnicodeError):
-        raise ValueError(NOT_AN_ADDRESS) from None
-    address = Address(valid.normalized, f"{_folded(valid.local_part)}@{valid.ascii_domain.lower()}")
-    if max(len(address.display.encode()), len(address.key.encode())) > LONGEST_ADDRESS:
-        raise ValueError(TOO_LONG_ADDRESS)
-    return address
+        return None
+
+
+@lru_cache(1024)
+def _plain_domain(domain: str) -> str | None:
+    """The domain as it is kept, if it has one form; that it may be one is found out once. Most people share a few."""
+    valid = _validated(f"a@{domain}")
+    return valid.domain if valid is not None and valid.domain == valid.ascii_domain else None
 
 
 def _folded(local: str) -> str:
