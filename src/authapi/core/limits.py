@@ -9,7 +9,6 @@ from typing import ClassVar
 
 from limits import RateLimitItem, parse
 from limits.aio.storage.redis.bridge import RedisBridge
-from limits.strategies import FixedWindowRateLimiter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from authapi.core import metrics
@@ -90,7 +89,7 @@ class RateLimiter:
         self._rates = settings.limits
         self._items: dict[tuple[str, int], RateLimitItem] = {}
         self._hits = redis.client.register_script(HITS)
-        self._local_windows: dict[str, FixedWindowRateLimiter] = {}
+        self._windows: dict[str, BoundedMemory] = {}
 
     def check(self) -> None:
         """Raises Misconfigured where a setting names no limit or is no rate."""
@@ -155,14 +154,17 @@ class RateLimiter:
         return bool(allowed), _standing(limit, item, time.time() + min(resets, default=0), left)
 
     def _local(self, limit: Limit, key: str, tighter: int = 1) -> tuple[bool, Standing | None]:
+        """By a fixed window, as the strategy of `limits` has it, which makes the name of the window four times."""
         item = self._item(limit, tighter)
-        window = self._local_windows.get(limit.name)
-        if window is None:
-            window = self._local_windows[limit.name] = FixedWindowRateLimiter(BoundedMemory())
-        allowed = window.hit(item, key)
+        memory = self._windows.get(limit.name)
+        if memory is None:
+            memory = self._windows[limit.name] = BoundedMemory()
+        window = item.key_for(key)
+        count = memory.incr(window, item.get_expiry())
+        allowed = count <= item.amount
         if allowed and limit.quiet:
             return True, None
-        return allowed, _standing(limit, item, *window.get_window_stats(item, key))
+        return allowed, _standing(limit, item, memory.get_expiry(window), max(0, item.amount - count))
 
     def _item(self, limit: Limit, tighter: int = 1) -> RateLimitItem:
         if (limit.name, tighter) not in self._items:

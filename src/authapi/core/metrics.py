@@ -27,6 +27,7 @@ LIMITED = Counter("authapi_limited_total", "Requests that a limit refused.", ["l
 
 _children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 _rotations: dict[str, Counter] = {}
+_sign_ins: dict[tuple[str, str], Counter] = {}
 
 
 def observe(method: str, route: str, status: int, seconds: float) -> None:
@@ -46,6 +47,14 @@ def refreshed(rotation: str) -> None:
     found = _rotations.get(rotation)
     if found is None:
         found = _rotations[rotation] = REFRESH.labels(rotation)
+    found.inc()
+
+
+def signed_in(method: str, outcome: str) -> None:
+    """An attempt to sign in, `passed` or `refused`."""
+    found = _sign_ins.get((method, outcome))
+    if found is None:
+        found = _sign_ins[method, outcome] = SIGN_INS.labels(method, outcome)
     found.inc()
 
 

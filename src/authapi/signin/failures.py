@@ -56,7 +56,7 @@ async def refuse(
 ) -> None:
     """A failure on record, with the same statements for an address that belongs to nobody. `is_throttled`: from here on
     the account's sign-ins wait."""
-    metrics.SIGN_INS.labels(method, "refused").inc()
+    metrics.signed_in(method, "refused")
     values = {
         "counter": counter,
         "address": address,

@@ -85,5 +85,5 @@ async def _restore(ctx: Context, tx: AsyncSession, client: Client, user: User, n
 
 async def finish(ctx: Context, outcome: SignedIn, method: str) -> None:
     """After the commit, before the answer: the sessions that made room are refused everywhere."""
-    metrics.SIGN_INS.labels(method, "passed").inc()
+    metrics.signed_in(method, "passed")
     await denylist.publish(ctx, outcome.started.ended)

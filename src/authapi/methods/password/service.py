@@ -92,7 +92,7 @@ async def _sign_in_by_steps(
                 await store.rehash(tx, proven.credential_id, old=proven.hash, new=better)
                 await audit.record(ctx, tx, "password.rehashed", client, user.id)
     if outcome is None:
-        metrics.SIGN_INS.labels(METHOD, "refused").inc()
+        metrics.signed_in(METHOD, "refused")
         raise EmailUnverified()
     return outcome
 
