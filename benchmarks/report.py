@@ -83,8 +83,8 @@ def _operation(results: Results, operation: str) -> str:
     head += ("Redis commands", "others", "req/CPU s to bare", "ours to it")
     text = f"## {HEADINGS[operation]}\n\n{table(head, _rows(results, operation))}"
     if operation in results.argon2:
-        alone = median(results.argon2[operation])
-        text += f"\nArgon2 alone, our build and parameters, the same core: {alone:.1f} a second.\n"
+        rate, cpu = median(results.argon2[operation]), median(results.argon2_cpu[operation])
+        text += f"\nArgon2 alone, our build and parameters, the same core: {rate:.1f} a second, {cpu:,.0f} µs each.\n"
     return text
 
 

@@ -29,6 +29,8 @@ class Results:
     after: dict[str, int] = field(default_factory=dict)
     argon2: dict[str, list[float]] = field(default_factory=dict)
     """Hashes a second of our build and parameters on the server's core, by operation: a figure a round, before it."""
+    argon2_cpu: dict[str, list[float]] = field(default_factory=dict)
+    """The same, µs of CPU time a hash."""
     growth: dict[str, list[float]] = field(default_factory=dict)
     """Bytes that tables and indexes have grown for each refresh, a figure a round."""
     probes: dict[str, dict[str, float]] = field(default_factory=dict)

@@ -91,10 +91,15 @@ def _rounds(
     plan: Plan, sides: list[Side], operation: str, hash: Hash, backends: Backends, results: Results, say: Say
 ) -> None:
     for side in [side for side in sides if operation in side.contestant.peer.operations]:
-        _or_leave(sides, side, results, say, lambda side=side: _warm(plan, side, operation, hash, backends))  # type: ignore[misc]
+        _or_leave(sides, side, results, say, lambda side=side: _begin(plan, side, operation, hash, backends))  # type: ignore[misc]
+    backends.run("postgres", "CHECKPOINT")
+    for side in [side for side in sides if operation in side.contestant.peer.operations]:
+        _or_leave(sides, side, results, say, lambda side=side: _warm(side, operation, hash))  # type: ignore[misc]
     for number in range(plan.rounds):
         if hash == "own":
-            results.argon2.setdefault(f"{operation}_own", []).append(raw.argon2(seconds=plan.seconds))
+            alone = raw.argon2(seconds=plan.seconds)
+            results.argon2.setdefault(f"{operation}_own", []).append(alone.rate)
+            results.argon2_cpu.setdefault(f"{operation}_own", []).append(alone.cpu)
         for side in [side for side in sides if operation in side.contestant.peer.operations]:
             _or_leave(
                 sides,
@@ -117,10 +122,13 @@ def _or_leave(sides: list[Side], side: Side, results: Results, say: Say, deed: C
         say(results.left_out[-1])
 
 
-def _warm(plan: Plan, side: Side, operation: str, hash: Hash, backends: Backends) -> None:
-    """Seeds, a second of load, and a checkpoint before it, so that the first write of each page is over."""
+def _begin(plan: Plan, side: Side, operation: str, hash: Hash, backends: Backends) -> None:
     _seed(plan, side, operation, hash)
-    backends.checkpoint()
+    backends.run(side.contestant.database, "VACUUM ANALYZE")
+
+
+def _warm(side: Side, operation: str, hash: Hash) -> None:
+    """A second of load after the checkpoint, so that the first write of each page is over."""
     if KINDS[operation] == "once":
         return
     connections = CONNECTIONS if hash == "none" else FEW_CONNECTIONS

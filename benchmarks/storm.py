@@ -45,7 +45,7 @@ def _shared(contestant: Contestant, few: list[Vars]) -> float:
     operation = contestant.peer.operations["login"]
     shares = []
     for _ in range(ROUNDS):
-        alone = raw.argon2(CORES, threads=2, seconds=2)
+        alone = raw.argon2(CORES, threads=2, seconds=2).rate
         shares.append(put(contestant, operation, few, SECONDS, connections=CONNECTIONS)[0].rate / alone)
     return sorted(shares)[ROUNDS // 2]
 
