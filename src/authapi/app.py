@@ -4,7 +4,7 @@ import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 
 from authapi.addresses.router import router as addresses
 from authapi.audit.router import router as events
@@ -46,7 +46,7 @@ def create_app(ctx: Context) -> FastAPI:
     problems.install(app)
     document.install(app)
     stack.install(app, ctx.settings, ctx.random)
-    app.include_router(routes())
+    _include(app)
     app.include_router(operations)
     app.include_router(keys)
     if ctx.settings.shows_docs:
@@ -58,20 +58,13 @@ def create_app(ctx: Context) -> FastAPI:
     return app
 
 
-def routes() -> APIRouter:
-    """The login methods stand here one by one; another one is two lines."""
-    auth = APIRouter(prefix="/auth")
-    auth.include_router(password)
-    auth.include_router(sessions)
-    auth.include_router(signin)
-    auth.include_router(addresses)
-    people = APIRouter(prefix="/users")
-    people.include_router(users)
-    people.include_router(events)
-    api = APIRouter(prefix="/api/v1")
-    api.include_router(auth)
-    api.include_router(people)
-    return api
+def _include(app: FastAPI) -> None:
+    """The login methods stand here one by one; another one is two lines. Each router goes into the app itself:
+    FastAPI analyses its routes anew for every other one that it is nested in."""
+    for router in (password, sessions, signin, addresses):
+        app.include_router(router, prefix="/api/v1/auth")
+    for router in (users, events):
+        app.include_router(router, prefix="/api/v1/users")
 
 
 @asynccontextmanager
