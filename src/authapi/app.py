@@ -73,7 +73,6 @@ async def _living(app: FastAPI) -> AsyncIterator[None]:
     provider = telemetry.instrument() if ctx.settings.telemetry else None
     async with pulse.beating(ctx):
         denylist.rebuild_soon(ctx)
-        gc.collect()
         gc.freeze()  # what lives as long as the process is never looked at again: fewer and shorter pauses
         gc.set_threshold(5_000, 20, 20)  # a larger young generation costs longer pauses and megabytes of garbage
         gc.enable()
