@@ -19,12 +19,13 @@ def _kind_of(cls: type) -> str:
 KINDS: dict[str, type[Any]] = {_kind_of(cls): cls for cls in get_args(Message)}
 """By their names in the database, in templates and in metrics: `verify_address`."""
 
+_NAMES: dict[type[Any], str] = {cls: name for name, cls in KINDS.items()}
 
 _ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {cls: TypeAdapter(cls) for cls in KINDS.values()}
 
 
 def kind(message: Message) -> str:
-    return _kind_of(type(message))
+    return _NAMES[type(message)]
 
 
 def seal(vault: Vault, id: UUID, message: Message) -> bytes:

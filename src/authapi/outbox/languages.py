@@ -1,6 +1,6 @@
 """The languages that messages are written in, and which of them somebody gets."""
 
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from authapi.core.settings import Settings
@@ -20,8 +20,14 @@ def spoken(folder: str | None) -> frozenset[str]:
 
 def choose(settings: Settings, wanted: str | None) -> str:
     """The best for a BCP 47 tag or an `Accept-Language` (RFC 9110 §12.5.4): `de-AT` gets `de`, `fr` English."""
-    languages = {language.lower(): language for language in spoken(settings.mail_templates)}
-    for tag in _by_preference(wanted or ""):
+    return _chosen(settings.mail_templates, (wanted or "")[:LONGEST])
+
+
+@lru_cache(1024)
+def _chosen(folder: str | None, wanted: str) -> str:
+    """Browsers send the same few."""
+    languages = {language.lower(): language for language in spoken(folder)}
+    for tag in _by_preference(wanted):
         parts = tag.split("-")
         for length in range(len(parts), 0, -1):
             if found := languages.get("-".join(parts[:length])):
@@ -30,7 +36,7 @@ def choose(settings: Settings, wanted: str | None) -> str:
 
 
 def _by_preference(wanted: str) -> list[str]:
-    weighted = [(_weight(part), part.partition(";")[0].strip().lower()) for part in wanted[:LONGEST].split(",")]
+    weighted = [(_weight(part), part.partition(";")[0].strip().lower()) for part in wanted.split(",")]
     return [tag for weight, tag in sorted(weighted, key=lambda each: -each[0]) if weight > 0]
 
 

@@ -99,7 +99,7 @@ def _pieces(personal: Sequence[str]) -> set[str]:
     """The words of each text; each text, each side of an address and all names together as one word. Also backwards."""
     names = [text for text in personal if "@" not in text]
     texts = (*personal, "".join(names), "".join(reversed(names)), APP_NAME)
-    wholes = [_folded(part) for text in texts for part in (text, *text.split("@"))]
+    wholes = {_folded(part) for text in texts for part in (text, *text.split("@")) if part}
     words = {word for whole in wholes for word in (NOT_WORDS.sub("", whole), *NOT_WORDS.split(whole))}
     shapes = {_shape(word) for word in words if size(word) >= SMALLEST_PIECE}
     return shapes | {shape[::-1] for shape in shapes}
@@ -129,6 +129,8 @@ def _weight(character: str) -> int:
 
 def _folded(text: str) -> str:
     """Without case, accents and width: `José` and `JOSE` are one name."""
+    if text.isascii():
+        return text.casefold()
     plain = unicodedata.normalize("NFKD", text)
     return "".join(character for character in plain if not unicodedata.combining(character)).casefold()
 
