@@ -116,8 +116,10 @@ _LOG_OUT = Statement(f"""
     SELECT id, ended_at, end_reason FROM ended
      UNION ALL
     SELECT id, ended_at, end_reason FROM sessions
-     WHERE id = :id AND ended_at > {_NOW} - make_interval(secs => CAST(:seconds AS integer))
+     WHERE id = :id AND coalesce(ended_at > {_NOW} - make_interval(secs => CAST(:seconds AS integer)), false)
 """)
+"""The second look is by the id whatever the planner thinks: with `coalesce` the index of those that have ended does not
+fit, which it takes for small while few have, and would read whole."""
 
 _PURGE = text(f"""
     WITH page AS (
