@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
 
@@ -58,6 +59,22 @@ async def test_what_nobody_wants_any_more_is_not_begun(threads: Threads) -> None
     await until(lambda: threads.pending == 2)
     gate.opened.set()
     assert await busy[1] in (1, 2)
+    await until(lambda: threads.pending == 0)
+    assert (gate.done, unwanted.done) == (2, 0)
+
+
+async def test_what_was_just_given_up_is_not_begun_even_if_a_thread_is_free_first(threads: Threads) -> None:
+    gate, unwanted = Gate(), Gate()
+    busy = [asyncio.create_task(threads.run(gate.work)) for _ in range(2)]
+    queued = asyncio.create_task(threads.run(unwanted.work))
+    await until(lambda: threads.pending == 3 and len(threads._queued) == 1)
+    queued.cancel()
+    gate.opened.set()
+    deadline = time.monotonic() + 5
+    while threads._queued and time.monotonic() < deadline:  # the loop stands still, so it is the thread's turn
+        time.sleep(0.001)  # noqa: ASYNC251
+    assert not threads._queued
+    await asyncio.gather(*busy)
     await until(lambda: threads.pending == 0)
     assert (gate.done, unwanted.done) == (2, 0)
 

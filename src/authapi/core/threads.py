@@ -54,19 +54,21 @@ class Threads:
         try:
             return await answer
         finally:
-            if self._is_mine(answer):
+            if self._is_mine(answer):  # cancelled before its turn came
                 self._count(-1)
 
     def close(self) -> None:
         """Cancels what is queued. What is under way finishes, but nothing waits for it here."""
         self._is_closed = True
         for answer in tuple(self._queued):
-            answer.cancel()
+            if self._is_mine(answer):
+                self._count(-1)
+                answer.cancel()
         for _ in self._threads:
             self._jobs.put(None)
 
     def _is_mine(self, answer: "Future[Any]") -> bool:
-        """True to the first who asks: the thread that is to do it, or the caller who leaves before."""
+        """True to the first who asks: the thread that is to do it, or whoever takes it out of the queue."""
         return self._queued.pop(answer, False)
 
     def _work(self) -> None:
@@ -77,10 +79,12 @@ class Threads:
     def _do(self, loop: AbstractEventLoop, answer: "Future[T]", context: Context, func: Callable[[], T]) -> None:
         if not self._is_mine(answer):
             return
-        try:
-            settle: Job = partial(answer.set_result, context.run(func))
-        except BaseException as error:
-            settle = partial(answer.set_exception, error)
+        settle: Job = answer.cancel
+        if not answer.done():  # its caller has left, and has not been told so yet
+            try:
+                settle = partial(answer.set_result, context.run(func))
+            except BaseException as error:
+                settle = partial(answer.set_exception, error)
         try:
             loop.call_soon_threadsafe(self._settle, answer, settle)
         except RuntimeError:  # the loop is closed: nobody waits any more
