@@ -1,7 +1,7 @@
 """Threads beside the event loop, for work that lets go of the GIL.
 
 `ThreadPoolExecutor` with `wrap_future` makes two futures and half a dozen locks for each call; here it is one future of
-the loop's, in a third of the time (`docs/PERFORMANCE.md`).
+the loop's, in a third to a half of the time (`docs/PERFORMANCE.md`).
 """
 
 import asyncio
@@ -80,7 +80,7 @@ class Threads:
         if not self._is_mine(answer):
             return
         settle: Job = answer.cancel
-        if not answer.done():  # its caller has left, and has not been told so yet
+        if not answer.done():  # else its caller has left, and has not come to take it out of the queue
             try:
                 settle = partial(answer.set_result, context.run(func))
             except BaseException as error:
