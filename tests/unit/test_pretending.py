@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 
 from authapi.core.hashing import Busy, Hasher
+from authapi.core.threads import TOGETHER
 from tests.support.gates import Gate, until
 from tests.unit.test_hashing import PHRASE, settings
 
@@ -68,3 +69,27 @@ async def test_a_verification_that_had_to_queue_is_no_example(hasher: Hasher) ->
     assert not hasher._lately
     await hasher.verify(None, PHRASE)
     assert len(hasher._lately) == 1
+
+
+async def test_a_verification_whose_answer_waited_for_others_is_no_example(hasher: Hasher) -> None:
+    others, last = Gate(), Gate()
+    verifying = asyncio.create_task(hasher.verify(None, PHRASE))
+    await asyncio.sleep(0)
+    working = [asyncio.create_task(hasher.run(gate.work)) for gate in (*(others,) * TOGETHER, last)]
+    await until(lambda: len(hasher._threads._done) == 1)
+    others.opened.set()
+    await verifying
+    assert not hasher._lately
+    last.opened.set()
+    await asyncio.gather(*working)
+
+
+async def test_what_only_pretends_is_answered_with_those_who_wait_for_one_another(hasher: Hasher) -> None:
+    hasher._estimate = 0.01
+    gate = Gate()
+    working = [asyncio.create_task(hasher.run(gate.work)) for _ in range(TOGETHER + 1)]
+    pretending = asyncio.create_task(hasher.pretend())
+    await asyncio.sleep(0.2)
+    assert not pretending.done()
+    gate.opened.set()
+    await asyncio.gather(pretending, *working)

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from authapi.core.threads import Threads
+from authapi.core.threads import TOGETHER, Threads
 from tests.support.gates import Gate, until
 
 told: list[int] = []
@@ -77,6 +77,75 @@ async def test_what_was_just_given_up_is_not_begun_even_if_a_thread_is_free_firs
     await asyncio.gather(*busy)
     await until(lambda: threads.pending == 0)
     assert (gate.done, unwanted.done) == (2, 0)
+
+
+class Line:
+    """Calls on one thread, each of which ends when it is told to."""
+
+    def __init__(self, threads: Threads, calls: int) -> None:
+        self._threads, self._gates = threads, [Gate() for _ in range(calls)]
+        self.callers = [asyncio.create_task(threads.run(gate.work)) for gate in self._gates]
+
+    async def let(self, number: int) -> None:
+        """Lets the call end, and everything happen that then happens at once."""
+        self._gates[number].opened.set()
+        later = len(self._gates) - number - 2
+        await until(lambda: len(self._threads._queued) <= max(later, 0) and self._gates[number].done == 1)
+        await asyncio.sleep(0.02)
+
+    @property
+    def answered(self) -> int:
+        return sum(caller.done() for caller in self.callers)
+
+
+@pytest.fixture
+async def single() -> AsyncIterator[Threads]:
+    made = Threads("test", 1, prepare=int, gauge=int)
+    yield made
+    made.close()
+
+
+async def test_answers_go_together_as_long_as_many_wait_and_one_by_one_then(single: Threads) -> None:
+    line = Line(single, 11)
+    answered = []
+    for number in range(11):
+        await line.let(number)
+        answered.append(line.answered)
+    assert TOGETHER == 4
+    assert answered == [0, 0, 0, 4, 4, 4, 4, 8, 9, 10, 11]
+
+
+async def test_an_answer_that_waits_for_others_goes_when_they_leave_the_queue(single: Threads) -> None:
+    line = Line(single, 8)
+    await line.let(0)
+    assert line.answered == 0
+    for caller in line.callers[2:]:
+        caller.cancel()
+    await line.let(1)
+    assert await asyncio.gather(*line.callers[:2]) == [1, 1]
+
+
+async def test_an_answer_that_waits_for_others_survives_closing(single: Threads) -> None:
+    line = Line(single, 8)
+    await line.let(0)
+    single.close()
+    await line.let(1)
+    assert await asyncio.gather(*line.callers[:2]) == [1, 1]
+    assert single.pending == 0
+
+
+async def test_what_is_no_call_can_be_answered_with_those_that_are(single: Threads) -> None:
+    await asyncio.wait_for(single.handed_over(), 1)
+    line = Line(single, 8)
+    await line.let(0)
+    beside = asyncio.create_task(single.handed_over())
+    for number in (1, 2):
+        await line.let(number)
+        assert not beside.done()
+    await line.let(3)
+    assert beside.done()
+    for number in range(4, 8):
+        await line.let(number)
 
 
 async def test_after_closing_nothing_is_begun_and_nobody_waits() -> None:

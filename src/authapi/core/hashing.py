@@ -125,9 +125,9 @@ class Hasher:
 
         Raises Busy, before any work; Unavailable. A stored hash that cannot be read is logged and is False.
         """
-        queued, began = self.waiting // self._most, time.perf_counter()
+        queued, began = self.waiting >= self._most, time.perf_counter()
         matches = await self.run(self._verify, hashed, password)
-        if not queued:
+        if not queued and self.waiting < self._most:
             self._lately.append(time.perf_counter() - began)
         return matches
 
@@ -145,6 +145,7 @@ class Hasher:
         await sleep(max(0.0, seconds - COARSE))
         while time.perf_counter() - began < seconds:  # noqa: ASYNC110 - finer than the loop's timers
             await sleep(0)
+        await self._threads.handed_over()
 
     def needs_rehash(self, hashed: str) -> bool:
         """Whether it was made with other parameters than today's (OWASP ASVS 11.2.2)."""

@@ -1,11 +1,13 @@
 """Threads beside the event loop, for work that lets go of the GIL.
 
 `ThreadPoolExecutor` with `wrap_future` makes two futures and half a dozen locks for each call; here it is one future of
-the loop's, in a third to a half of the time (`docs/PERFORMANCE.md`).
+the loop's, in a third to a half of the time. And while many wait, answers are handed over a few at a time: to wake the
+loop for each of them costs it twice as much as what it then does (`docs/PERFORMANCE.md`).
 """
 
 import asyncio
 from asyncio import AbstractEventLoop, Future
+from collections import deque
 from collections.abc import Callable
 from contextvars import Context, copy_context
 from functools import partial
@@ -18,6 +20,10 @@ T = TypeVar("T")
 
 Job = Callable[[], object]
 
+TOGETHER = 4
+"""Answers that are handed over at once, as long as so many calls are still queued behind them: so the first of them
+waits for three calls more, each gets its answer before the queue is through, and without a queue nobody waits."""
+
 
 class Threads:
     """At most `most`, each started when it is needed and `prepare`d first. They do not keep the process from ending.
@@ -29,6 +35,9 @@ class Threads:
         self._name, self._most, self._prepare, self._gauge = name, most, prepare, gauge
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._queued: dict[Future[Any], bool] = {}
+        self._done: deque[tuple[Future[Any], Job]] = deque()
+        self._handed_over = asyncio.Event()
+        self._loop: AbstractEventLoop | None = None
         self._threads: list[Thread] = []
         self._is_closed = False
         self.pending = 0
@@ -46,16 +55,21 @@ class Threads:
         """What it returns or raises. Who leaves the queue takes their call along. Raises RuntimeError once closed."""
         if self._is_closed:
             raise RuntimeError("the threads are closed")
-        loop = asyncio.get_running_loop()
-        answer: Future[T] = loop.create_future()
+        self._loop = asyncio.get_running_loop()
+        answer: Future[T] = self._loop.create_future()
         self._queued[answer] = True
-        self.begin(partial(self._do, loop, answer, copy_context(), partial(func, *args, **kwargs)))
+        self.begin(partial(self._do, answer, copy_context(), partial(func, *args, **kwargs)))
         self._count(+1)
         try:
             return await answer
         finally:
             if self._is_mine(answer):  # cancelled before its turn came
                 self._count(-1)
+
+    async def handed_over(self) -> None:
+        """Returns when a call that ended now would have its answer: at once, or with the next ones while many wait."""
+        if len(self._queued) >= TOGETHER:
+            await self._handed_over.wait()
 
     def close(self) -> None:
         """Cancels what is queued. What is under way finishes, but nothing waits for it here."""
@@ -75,8 +89,11 @@ class Threads:
         self._prepare()
         while (job := self._jobs.get()) is not None:
             job()
+            if len(self._done) >= TOGETHER or self._jobs.qsize() < TOGETHER:
+                self._hand_over()
+        self._hand_over()
 
-    def _do(self, loop: AbstractEventLoop, answer: "Future[T]", context: Context, func: Callable[[], T]) -> None:
+    def _do(self, answer: "Future[T]", context: Context, func: Callable[[], T]) -> None:
         if not self._is_mine(answer):
             return
         settle: Job = answer.cancel
@@ -85,15 +102,24 @@ class Threads:
                 settle = partial(answer.set_result, context.run(func))
             except BaseException as error:
                 settle = partial(answer.set_exception, error)
-        try:
-            loop.call_soon_threadsafe(self._settle, answer, settle)
-        except RuntimeError:  # the loop is closed: nobody waits any more
-            self._count(-1)
+        self._done.append((answer, settle))
 
-    def _settle(self, answer: "Future[Any]", settle: Job) -> None:
-        self._count(-1)
-        if not answer.done():
-            settle()
+    def _hand_over(self) -> None:
+        if self._done and self._loop is not None:
+            try:
+                self._loop.call_soon_threadsafe(self._settle)
+            except RuntimeError:  # it is closed: nobody waits any more
+                self._count(-len(self._done))
+                self._done.clear()
+
+    def _settle(self) -> None:
+        while self._done:
+            answer, settle = self._done.popleft()
+            self._count(-1)
+            if not answer.done():
+                settle()
+        self._handed_over.set()
+        self._handed_over.clear()
 
     def _count(self, change: int) -> None:
         self.pending += change
