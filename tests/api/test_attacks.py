@@ -34,7 +34,7 @@ async def test_a_login_in_flight_does_not_outlive_a_change_of_the_password(
     ada: Person, ctx: Context, touched: bool
 ) -> None:
     """The change locks the person first, as `still` does, so the login comes second and must see the new hash."""
-    found = await store.by_email(ctx.driver, "ada@example.com")
+    found = await store.by_email(ctx.batcher, "ada@example.com")
 
     async def late() -> User | None:
         async with ctx.db.begin() as tx:
@@ -53,7 +53,7 @@ async def test_a_login_in_flight_does_not_outlive_a_change_of_the_password(
 
 
 async def test_a_login_in_flight_does_not_outlive_the_disabling_of_the_person(ada: Person, ctx: Context) -> None:
-    found = await store.by_email(ctx.driver, "ada@example.com")
+    found = await store.by_email(ctx.batcher, "ada@example.com")
 
     async def late() -> User | None:
         async with ctx.db.begin() as tx:

@@ -136,8 +136,8 @@ async def test_unknown_waiting_and_disabled_cost_the_same_statements(ada: Person
         await tx.execute(text("UPDATE users SET disabled_at = now() WHERE email_key = 'bob@example.com'"))
     await fail(ada.api, 7)  # and opens the connections
     heard: list[str] = []
-    (connection,) = ctx.driver._idle
-    connection.add_query_logger(lambda query: heard.append(query.query))
+    for connection in (*ctx.driver._idle, *ctx.batcher._impatient._idle):
+        connection.add_query_logger(lambda query: heard.append(query.query))
 
     def told(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         heard.append(statement)

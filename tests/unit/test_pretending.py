@@ -71,12 +71,17 @@ async def test_a_verification_that_had_to_queue_is_no_example(hasher: Hasher) ->
     assert len(hasher._lately) == 1
 
 
-async def test_a_verification_whose_answer_waited_for_others_is_no_example(hasher: Hasher) -> None:
-    others, last = Gate(), Gate()
+async def test_a_verification_whose_answer_waited_for_others_is_no_example(
+    hasher: Hasher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed, others, last = Gate(), Gate(), Gate()
+    matches = hasher._matches
+    monkeypatch.setattr(hasher, "_matches", lambda *args: bool(hashed.work()) and matches(*args))
     verifying = asyncio.create_task(hasher.verify(None, PHRASE))
-    await asyncio.sleep(0)
+    await until(lambda: hasher.waiting == 1)
     working = [asyncio.create_task(hasher.run(gate.work)) for gate in (*(others,) * TOGETHER, last)]
-    await until(lambda: len(hasher._threads._done) == 1)
+    await until(lambda: hasher.waiting == TOGETHER + 2)
+    hashed.opened.set()
     others.opened.set()
     await verifying
     assert not hasher._lately

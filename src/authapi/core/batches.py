@@ -3,20 +3,21 @@
 It is for statements that are run all the time, each a transaction of its own. Many of them then take one round trip
 and one commit: on a busy instance Postgres works a quarter as much for a refresh (`docs/PERFORMANCE.md`).
 
-Nobody waits to be joined: who comes alone goes at once, and who comes meanwhile goes next. Nobody waits for another
-one's fault either: a batch that meets a lock, or something that Postgres does not take, changes nothing, and each of
-its calls goes its own way. Behind PgBouncer, which forgets what a connection was told, everyone does.
+Nobody waits to be joined: who comes alone goes at once, with whoever is ready in the same turn of the loop, and who
+comes meanwhile goes next. Nobody waits for another one's fault either: a batch that meets a lock, or something that
+Postgres does not take, changes nothing, and each of its calls goes its own way. Behind PgBouncer, which forgets what a
+connection was told, everyone does.
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from contextvars import Context
 from typing import Any
 
 import asyncpg
 
 from authapi.core import db
-from authapi.core.driver import Driver
+from authapi.core.driver import NAMED, Driver
 from authapi.core.settings import Settings
 
 MOST = 64
@@ -38,15 +39,36 @@ MET_A_LOCK = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
 
 class Batched:
     """A statement over `{calls}`, which is a row `p` for each call: the `columns`, as in `id uuid, name text`, and `n`,
-    which the answer must have."""
+    which the answer must have. `:name`, as in the parts that others share, is the column of a row `person`.
 
-    def __init__(self, columns: str, sql: str) -> None:
+    No two calls with the same value of the column `once` are in one statement.
+    """
+
+    def __init__(self, columns: str, sql: str, *, once: str | None = None) -> None:
         typed = [tuple(column.split()) for column in columns.split(",")]
-        names = ", ".join(name for name, _ in typed)
-        one = ", ".join(f"${number}::{type} AS {name}" for number, (name, type) in enumerate(typed, 1))
+        self._names = [name for name, _ in typed]
+        self._once = None if once is None else self._names.index(once)
+        names = ", ".join(f'"{name}"' for name in self._names)
+        one = ", ".join(f'${number}::{type} AS "{name}"' for number, (name, type) in enumerate(typed, 1))
         many = ", ".join(f"${number}::{type}[]" for number, (_, type) in enumerate(typed, 1))
-        self.one = sql.format(calls=f"(SELECT {one}, 1 AS n) AS p")
-        self.many = sql.format(calls=f"unnest({many}) WITH ORDINALITY AS p ({names}, n)")
+        sql = NAMED.sub(r"person.\1", sql)
+        self.one = sql.replace("{calls}", f"(SELECT {one}, 1 AS n) AS p")
+        self.many = sql.replace("{calls}", f"unnest({many}) WITH ORDINALITY AS p ({names}, n)")
+
+    def arguments(self, values: Mapping[str, Any]) -> list[Any]:
+        """In the order of the columns. Raises KeyError where one is missing."""
+        return [values[name] for name in self._names]
+
+    def together(self, calls: "Sequence[_Call]") -> "tuple[list[_Call], list[_Call]]":
+        """Which of them go next, and which later."""
+        if self._once is None:
+            return list(calls[:MOST]), list(calls[MOST:])
+        now: dict[Any, _Call] = {}
+        later = []
+        for call in calls:
+            if len(now) == MOST or now.setdefault(call.arguments[self._once], call) is not call:
+                later.append(call)
+        return list(now.values()), later
 
 
 class _Call:
@@ -66,27 +88,33 @@ class _Queue:
         self._driver, self._statement = driver, statement
         self._next: list[_Call] = []
         self.under_way: asyncio.Task[None] | None = None
-        self.is_busy = False
+        self._is_busy = False
 
-    def join(self, arguments: Sequence[Any]) -> Awaitable[Any]:
-        call = _Call(arguments)
-        self._next.append(call)
-        return call.answer
-
-    async def alone(self, arguments: Sequence[Any]) -> Any:
-        self.is_busy = True
+    async def ask(self, arguments: Sequence[Any]) -> Any:
+        if self._is_busy:
+            return await self._join(arguments, len(self._next))
+        self._is_busy = True
         try:
-            return await self._driver.row(self._statement.one, *arguments)
+            await asyncio.sleep(0)  # who is ready in this turn of the loop comes along
+            if not self._next:
+                return await self._driver.row(self._statement.one, *arguments)
+            answer = self._join(arguments, 0)
         finally:
             self._go_on()
+        return await answer
+
+    def _join(self, arguments: Sequence[Any], place: int) -> Awaitable[Any]:
+        call = _Call(arguments)
+        self._next.insert(place, call)
+        return call.answer
 
     def _go_on(self) -> None:
         loop = asyncio.get_running_loop()
         too_late = loop.time() - db.POOL_TIMEOUT  # whoever waited longer would not be there for the answer
         _refuse([call for call in self._next if call.since < too_late], TimeoutError())
         waiting = [call for call in self._next if not call.answer.done()]
-        calls, self._next = waiting[:MOST], waiting[MOST:]
-        self.is_busy = bool(calls)
+        calls, self._next = self._statement.together(waiting)
+        self._is_busy = bool(calls)
         if calls:  # in no caller's name: it is neither cancelled with one nor a part of one's trace
             self.under_way = loop.create_task(self._together(calls), context=Context())
 
@@ -133,7 +161,7 @@ class Batcher:
             if queue is None:
                 queue = self._queues[statement] = _Queue(self._impatient, statement)
             try:
-                return await (queue.join(arguments) if queue.is_busy else queue.alone(arguments))
+                return await queue.ask(arguments)
             except asyncpg.PostgresError as error:  # it said no, so nothing was done
                 if db.is_unavailable(error) and not isinstance(error, MET_A_LOCK):
                     raise

@@ -19,8 +19,8 @@ from authapi.core.secrets import Random, SystemRandom, Vault
 from authapi.core.settings import Settings
 from authapi.core.signing import KeyRing
 
-SHARED = 2
-"""Connections for statements that callers share: one for each of them."""
+SHARED = 5
+"""Connections for statements that callers share: one for each of them, or in a small pool half of what there are."""
 
 
 @dataclass(slots=True)
@@ -75,7 +75,7 @@ def build(settings: Settings, *, clock: Clock | None = None, random: Random | No
     """Nothing connects before it is needed. Raises Misconfigured."""
     random = random or SystemRandom()
     hot = settings.database_pool // 2
-    shared = SHARED if settings.prepared_statements and hot > 2 * SHARED else 0
+    shared = min(SHARED, hot // 2) if settings.prepared_statements and hot > 4 else 0
     engine = db.engine(settings, size=settings.database_pool - hot)
     driver = Driver(settings, size=hot - shared)
     redis = GuardedRedis(settings.redis_url, random)

@@ -41,7 +41,7 @@ def begin(ctx: Context, client: Client, *, methods: Sequence[str], remember: boo
     id = ctx.random.id()
     token = rotation.mint(ctx.vault.keys(PURPOSE), id, 0, ctx.random.bytes(32))
     parameters = {
-        "id": id,
+        "session": id,
         "token_hash": token.hash,
         "methods": list(methods),
         "idle_lifetime": settings.session_idle_lifetime if remember else settings.session_short_idle_lifetime,

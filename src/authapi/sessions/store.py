@@ -59,21 +59,22 @@ STARTED = f"""
     started AS (
         INSERT INTO sessions (id, user_id, generation, token_hash, created_at, authenticated_at, rotated_at, methods,
                               idle_lifetime, idle_expires_at, absolute_expires_at, ip, user_agent)
-        SELECT CAST(:id AS uuid), person.id, 0, CAST(:token_hash AS bytea), t.now, t.now, t.now,
+        SELECT CAST(:session AS uuid), person.id, 0, CAST(:token_hash AS bytea), t.now, t.now, t.now,
                CAST(:methods AS text[]), CAST(:idle_lifetime AS integer),
                least(t.now + make_interval(secs => CAST(:idle_lifetime AS integer)),
                      t.now + make_interval(secs => CAST(:absolute_lifetime AS integer))),
                t.now + make_interval(secs => CAST(:absolute_lifetime AS integer)),
                CAST(:ip AS text), CAST(:user_agent AS text)
-          FROM person, (SELECT {_NOW} AS now) AS t
-        RETURNING created_at, idle_expires_at
+          FROM person, LATERAL (SELECT {_NOW} AS now) AS t
+        RETURNING id AS session, created_at, idle_expires_at
     ), room AS (
-        SELECT end_surplus_sessions(person.id, CAST(:id AS uuid), CAST(:others AS integer),
+        SELECT CAST(:session AS uuid) AS session,
+               end_surplus_sessions(person.id, CAST(:session AS uuid), CAST(:others AS integer),
                                     CAST(:offset AS interval)) AS ended
           FROM person
     )
 """
-"""A session for the one row (id) of `person`, which must be locked; of their other live ones only the `others` newest
+"""A session for each row (id) of `person`, which must be locked; of their other live ones only the `others` newest
 stay. Returns `started` and the ids of those that made `room`. Every sign-in goes through this text."""
 
 

@@ -32,18 +32,20 @@ _UNDECIDED = f"excluded.let_through AND NOT ({_OPEN}) AND f.pending > 0 AND {_RE
 
 
 def counting(source: str, *, through: str, undecided: str, pending: int) -> str:
-    """An upsert that counts the one row (key, let_through) of `source`; `:free` are not followed by a wait. `through`
-    says in SQL whether the try of the row `excluded` is let through where there is a row `f` already; it then raises
-    the level, sets the next wait, and is `pending` or not. What is `undecided` counts as nothing yet.
+    """An upsert that counts each row (key, let_through, free, "offset") of `source`; `free`, which all rows share, are
+    not followed by a wait. `through` says in SQL whether the try of the row `excluded` is let through where there is a
+    row `f` already; it then raises the level, sets the next wait, and is `pending` or not. What is `undecided` counts
+    as nothing yet.
 
     Shares are rounded up: of many that are counted at once each counts as one.
     """
-    free = "CAST(:free AS integer)"
+    free = f"(SELECT free FROM {source} LIMIT 1)"
+    now = 'clock_timestamp() + counted."offset"'
     level = f"least(ceil(f.level * {_LEFT})::integer + 1, {free} + {STEPS})"
     wait = f"make_interval(secs => least({LONGEST_WAIT}, 2 ^ ({level} - {free} - 1)))"
     return f"""
         INSERT INTO sign_in_failures AS f (key, failures, level, last_at, blocked_until, pending, let_through)
-        SELECT counted.key, 1, counted.let_through::integer, {_NOW}, NULL, counted.let_through::integer * {pending},
+        SELECT counted.key, 1, counted.let_through::integer, {now}, NULL, counted.let_through::integer * {pending},
                counted.let_through
           FROM {source} AS counted
             ON CONFLICT (key) DO UPDATE
@@ -65,7 +67,7 @@ CLAIMED = f"""
         RETURNING f.key, f.level, f.let_through
     )
 """
-"""Counts the one row (key, let_through) of `attempt`. What came of it is `claimed`."""
+"""Counts each row of `attempt` (see `counting`). What came of it is `claimed`."""
 
 ADDRESS_WAITS = f"EXISTS (SELECT FROM sign_in_failures WHERE key = :address AND blocked_until > {_NOW})"
 
@@ -83,7 +85,8 @@ _REFUSED = Statement(f"""
         UPDATE sign_in_failures SET pending = greatest(pending - 1, 0)
          WHERE key = CAST(:counter AS bytea) AND CAST(:let_through AS boolean)
     ), address AS (
-        SELECT CAST(:address AS bytea) AS key, CAST(:let_through AS boolean) AS let_through
+        SELECT CAST(:address AS bytea) AS key, CAST(:let_through AS boolean) AS let_through,
+               CAST(:free AS integer) AS free, CAST(:offset AS interval) AS "offset"
          WHERE :address IS NOT NULL
     ), counted AS (
         {counting("address", through="excluded.let_through", undecided="false", pending=0)}

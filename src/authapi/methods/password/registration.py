@@ -53,7 +53,7 @@ async def sign_up(
     ctx.hasher.admit()
     if must_verify:
         await ctx.driver.row("SELECT true")  # nothing is hashed while the database is away; nothing else is asked
-    elif await store.by_email(ctx.driver, email.key) is not None:
+    elif await store.by_email(ctx.batcher, email.key) is not None:
         raise EmailTaken()
     hash = await strength.hashed(ctx, password, personal=(email.display, first_name or "", last_name or ""))
     names = {"first_name": first_name, "last_name": last_name}

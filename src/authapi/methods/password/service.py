@@ -55,11 +55,12 @@ async def _sign_in(
         **beginning.parameters,
         "user_id": proven.user_id,
         "hash": proven.hash,
+        "method": AMR[METHOD],
         "counter": attempt.counter,
         "must_verify": ctx.settings.email_verification == "required",
         "is_known": attempt.device_id is not None,
     }
-    row = await store.sign_in(ctx.driver, values)
+    row = await store.sign_in(ctx.batcher, values)
     if row is None:
         return None
     if row.started_at is None:

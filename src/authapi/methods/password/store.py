@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from authapi.audit import service as audit
 from authapi.core import db
+from authapi.core.batches import Batched, Batcher
 from authapi.core.context import Context
 from authapi.core.driver import Driver, Statement
 from authapi.credentials import store as credentials
@@ -22,44 +23,51 @@ from authapi.users.store import ADDED, ASKED
 METHOD = "password"
 
 _FOUND = """
-    SELECT u.id AS user_id, p.credential_id, CASE WHEN u.disabled_at IS NULL THEN p.hash END AS hash, p.set_at
+    SELECT u.id AS user_id, c.id AS credential_id, CASE WHEN u.disabled_at IS NULL THEN own.hash END AS hash, own.set_at
       FROM users AS u LEFT JOIN credentials AS c ON c.user_id = u.id AND c.method = 'password'
-                      LEFT JOIN passwords AS p ON p.credential_id = c.id
+                      LEFT JOIN passwords AS own ON own.credential_id = c.id
 """
 
-_BY_EMAIL = f"{_FOUND} WHERE u.email_key = $1"
+_BY_EMAIL = f"SELECT p.n, found.* FROM {{calls}}, LATERAL ({_FOUND} WHERE u.email_key = p.email_key) AS found"
 
-_TRIED = """
-    SELECT person.user_id, person.credential_id, person.hash, claimed.key, claimed.level, claimed.let_through,
-           attempt.is_known
-      FROM claimed CROSS JOIN attempt LEFT JOIN person ON true
-"""
+_CHECK = Batched("email_key text", _BY_EMAIL)
 
-_CLAIM = Statement(f"""
+_CLAIM = Batched(
+    "email_key text, device_user uuid, device_since timestamptz, device bytea, account bytea, address bytea, "
+    "free integer, offset interval",
+    f"""
     WITH person AS (
-        {_FOUND} WHERE u.email_key = :email_key
-    ), device AS (
-        SELECT EXISTS (SELECT FROM person WHERE user_id = CAST(:device_user AS uuid)
-                          AND set_at <= CAST(:device_since AS timestamptz)) AS is_known
+        SELECT p.*, found.* FROM {{calls}} LEFT JOIN LATERAL ({_FOUND} WHERE u.email_key = p.email_key) AS found ON true
     ), attempt AS (
-        SELECT CASE WHEN is_known THEN CAST(:device AS bytea) ELSE CAST(:account AS bytea) END AS key,
-               is_known OR NOT {ADDRESS_WAITS} AS let_through, is_known
-          FROM device
-    ), {CLAIMED} {_TRIED}
-""")
+        SELECT person.n, person.free, person.offset, device.is_known,
+               CASE WHEN device.is_known THEN person.device ELSE person.account END AS key,
+               device.is_known OR NOT {ADDRESS_WAITS} AS let_through
+          FROM person, LATERAL (SELECT coalesce(person.user_id = person.device_user
+                                            AND person.set_at <= person.device_since, false) AS is_known) AS device
+    ), {CLAIMED}
+    SELECT person.n, person.user_id, person.credential_id, person.hash, claimed.key, claimed.level, claimed.let_through,
+           attempt.is_known
+      FROM person JOIN attempt ON attempt.n = person.n JOIN claimed ON claimed.key = attempt.key
+    """,
+    once="account",
+)
 
 _CLAIM_OWN = Statement(f"""
     WITH person AS (
         {_FOUND} WHERE u.id = :user_id
     ), attempt AS (
-        SELECT CAST(:device AS bytea) AS key, true AS let_through, true AS is_known
-    ), {CLAIMED} {_TRIED}
+        SELECT CAST(:device AS bytea) AS key, true AS let_through, CAST(:free AS integer) AS free,
+               CAST(:offset AS interval) AS "offset"
+    ), {CLAIMED}
+    SELECT person.user_id, person.credential_id, person.hash, claimed.key, claimed.level, claimed.let_through,
+           true AS is_known
+      FROM claimed LEFT JOIN person ON true
 """)
 
 _PASSED = audit.sql(
     "sign_in.passed",
     user="person.id",
-    session=":id",
+    session=":session",
     data="jsonb_build_object('method', 'password')",
     source="FROM person",
 )
@@ -69,7 +77,7 @@ _CROWDED = audit.sql(
     user="person.id",
     session="gone.id",
     data="jsonb_build_object('reason', 'too_many_sessions')",
-    source="FROM person, room, unnest(room.ended) AS gone(id)",
+    source="FROM person JOIN room ON room.session = :session, unnest(room.ended) AS gone(id)",
     id="left(CAST(CAST(:event AS uuid) AS text), 19) || right(CAST(gone.id AS text), 17)",
 )
 """The id has the time of the sign-in's own event (UUIDv7) and the chance of the session's id."""
@@ -118,49 +126,60 @@ _SIGN_UP = {
     for is_asked, also in ((False, ""), (True, f", {ASKED}"))
 }
 
-_PASS = Statement(f"""
-    WITH proven AS (
-        SELECT u.* FROM users AS u JOIN credentials AS c ON c.user_id = u.id AND c.method = 'password'
-                                   JOIN passwords AS p ON p.credential_id = c.id
-         WHERE u.id = CAST(:user_id AS uuid) AND u.disabled_at IS NULL AND p.hash = CAST(:hash AS text)
+_PASS = Batched(
+    "user_id uuid, hash text, counter bytea, must_verify boolean, is_known boolean, session uuid, token_hash bytea, "
+    "method text, idle_lifetime integer, absolute_lifetime integer, others integer, event uuid, ip text, "
+    "household text, user_agent text, request_id text, offset interval",
+    f"""
+    WITH call AS (
+        SELECT * FROM {{calls}}
+    ), proven AS (
+        SELECT call.n, u.* FROM call JOIN users AS u ON u.id = call.user_id
+                                     JOIN credentials AS c ON c.user_id = u.id AND c.method = 'password'
+                                     JOIN passwords AS p ON p.credential_id = c.id
+         WHERE u.disabled_at IS NULL AND p.hash = call.hash
            FOR NO KEY UPDATE OF u, p
     ), person AS (
-        SELECT id FROM proven
-         WHERE erase_at IS NULL AND (email_verified_at IS NOT NULL OR NOT CAST(:must_verify AS boolean))
-           AND (CAST(:is_known AS boolean) OR {familiar("proven.id")})
+        SELECT person.*, proven.id, ARRAY[person.method] AS methods
+          FROM proven JOIN call AS person ON person.n = proven.n
+         WHERE proven.erase_at IS NULL AND (proven.email_verified_at IS NOT NULL OR NOT person.must_verify)
+           AND (person.is_known OR {familiar("proven.id")})
     ), {STARTED}, cleared AS (
-        {CLEARED} WHERE key = CAST(:counter AS bytea) AND EXISTS (SELECT FROM person)
+        {CLEARED} WHERE key = ANY(ARRAY(SELECT counter FROM person))
     ), noted AS (
         {_PASSED}
     ), crowded AS (
         {_CROWDED}
     )
-    SELECT proven.*, started.created_at AS started_at, started.idle_expires_at, (SELECT ended FROM room) AS ended
-      FROM proven LEFT JOIN started ON true
-""")
+    SELECT proven.*, started.created_at AS started_at, started.idle_expires_at, room.ended
+      FROM proven LEFT JOIN person ON person.n = proven.n LEFT JOIN started ON started.session = person.session
+                  LEFT JOIN room ON room.session = person.session
+    """,
+    once="user_id",
+)
 
 
-async def by_email(driver: Driver, email_key: str) -> Any:
+async def by_email(batcher: Batcher, email_key: str) -> Any:
     """A row (user_id, credential_id, hash), its hash None without a password or where the person is disabled; or None
     where nobody has the address."""
-    return await driver.row(_BY_EMAIL, email_key)
+    return await batcher.row(_CHECK, email_key)
 
 
-async def claim(driver: Driver, values: Mapping[str, Any]) -> Any:
+async def claim(ctx: Context, values: Mapping[str, Any]) -> Any:
     """Counts a try before its password is looked at, and finds whose it is: (user_id, credential_id, hash), all None
     where nobody has the address, and (key, level, let_through) of the counter that counted, the device's if `is_known`.
 
     A disabled person's hash is None too: who has their password is told nothing, not even by the time it takes.
     """
-    return await driver.row(_CLAIM.sql, *_CLAIM.arguments(values))
+    return await ctx.batcher.row(_CLAIM, *_CLAIM.arguments(values))
 
 
-async def claim_own(driver: Driver, values: Mapping[str, Any]) -> Any:
+async def claim_own(ctx: Context, values: Mapping[str, Any]) -> Any:
     """The same for somebody who is signed in."""
-    return await driver.row(_CLAIM_OWN.sql, *_CLAIM_OWN.arguments(values))
+    return await ctx.driver.row(_CLAIM_OWN.sql, *_CLAIM_OWN.arguments(values))
 
 
-async def sign_in(driver: Driver, values: Mapping[str, Any]) -> Any:
+async def sign_in(batcher: Batcher, values: Mapping[str, Any]) -> Any:
     """All of a sign-in at once: the person with (started_at, idle_expires_at, ended).
 
     None where they are disabled or have another password by now. `started_at` is None where nothing was done because
@@ -168,7 +187,7 @@ async def sign_in(driver: Driver, values: Mapping[str, Any]) -> Any:
 
     By the driver: one statement instead of seven and a transaction's two (docs/PERFORMANCE.md).
     """
-    return await driver.row(_PASS.sql, *_PASS.arguments(values))
+    return await batcher.row(_PASS, *_PASS.arguments(values))
 
 
 async def still(tx: AsyncSession, user_id: UUID, hash: str) -> User | None:

@@ -8,7 +8,6 @@ from uuid import UUID
 from weakref import WeakValueDictionary
 
 from authapi.core.context import Context
-from authapi.core.driver import Driver
 from authapi.core.hashing import LONGEST_WAIT, Busy
 from authapi.core.http import Caller, Client
 from authapi.core.problems import Unavailable
@@ -19,7 +18,7 @@ from authapi.signin.devices import Device
 
 METHOD = "password"
 
-Claim: TypeAlias = Callable[[Driver, Mapping[str, Any]], Awaitable[Any]]
+Claim: TypeAlias = Callable[[Context, Mapping[str, Any]], Awaitable[Any]]
 
 _turns: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
 """In each process one claim at a time of an account or of a known device: the row would let through no more, and many
@@ -89,7 +88,7 @@ async def _decided(ctx: Context, turn: bytes, claim: Claim, values: Mapping[str,
 
 async def _claim(ctx: Context, claim: Claim, values: Mapping[str, Any]) -> Any:
     common = {"free": ctx.settings.sign_in_free_failures, "offset": ctx.clock.offset}
-    return await claim(ctx.driver, {**values, **common})
+    return await claim(ctx, {**values, **common})
 
 
 def _try(ctx: Context, row: Any, *, address: bytes | None, device_id: UUID | None) -> Try:
