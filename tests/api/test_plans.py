@@ -25,8 +25,8 @@ def _statements() -> Iterator[tuple[str, str]]:
                 if isinstance(each, Statement):
                     yield f"{name}-{number}", each.sql
                 if isinstance(each, Batched):
-                    yield f"{name}-one", each.one
-                    yield f"{name}-many", each.many
+                    yield f"{name}-{number}-one", each.one
+                    yield f"{name}-{number}-many", each.many
 
 
 STATEMENTS = dict(_statements())
@@ -46,7 +46,7 @@ def _scans(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def test_there_are_statements() -> None:
-    assert {"_CLAIM-one", "_PASS-many", "_SIGN_UP-0", "_SIGN_UP-1", "_ROTATE-many", "_LOG_OUT-0"} <= set(STATEMENTS)
+    assert {"_CLAIM-0-one", "_PASS-0-many", "_SIGN_UP-0-many", "_SIGN_UP-1-one", "_LOG_OUT-0"} <= set(STATEMENTS)
 
 
 @pytest.mark.parametrize("name", STATEMENTS)

@@ -22,9 +22,9 @@ ISSUED = f"""
     SELECT CAST(:secret AS uuid), CAST(:purpose AS text), CAST(:digest AS bytea), CAST(:code_digest AS bytea),
            CAST(:binding AS bytea), person.id, 0, CAST(:data AS bytea), t.now,
            t.now + make_interval(secs => CAST(:lifetime AS integer))
-      FROM person, (SELECT {_NOW} AS now) AS t
+      FROM person, LATERAL (SELECT {_NOW} AS now) AS t
 """
-"""A secret for the one row (id) of `person`. Every one goes through this text."""
+"""A secret for each row (id) of `person`. Every one goes through this text."""
 
 _ADD = text(f"WITH person AS (SELECT CAST(:user_id AS uuid) AS id) {ISSUED}")
 

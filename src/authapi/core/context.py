@@ -19,7 +19,7 @@ from authapi.core.secrets import Random, SystemRandom, Vault
 from authapi.core.settings import Settings
 from authapi.core.signing import KeyRing
 
-SHARED = 5
+SHARED = 6
 """Connections for statements that callers share: one for each of them, or in a small pool half of what there are."""
 
 

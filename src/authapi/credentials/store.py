@@ -10,7 +10,7 @@ from authapi.credentials.models import Credential
 
 
 def added(method: str, *, step: int) -> str:
-    """An INSERT for the one row (id) of `person`, with the parameters `credential` and `offset`. `step` is 1 for what
+    """An INSERT for each row (id) of `person`, with the parameters `credential` and `offset`. `step` is 1 for what
     says who somebody is, 2 for what only confirms it."""
     return f"""
         INSERT INTO credentials (id, user_id, method, step, created_at)

@@ -30,11 +30,11 @@ PUT = f"""
                                                    created_at, due_at, expires_at)
         SELECT CAST(:message AS uuid), CAST(:kind AS text), person.id, CAST(:recipient AS text), CAST(:locale AS text),
                CAST(:sealed AS bytea), 'queued', 0, 0, t.now, t.now, t.now + CAST(:patience AS interval)
-          FROM person, (SELECT clock_timestamp() + CAST(:offset AS interval) AS now) AS t
+          FROM person, LATERAL (SELECT clock_timestamp() + CAST(:offset AS interval) AS now) AS t
         RETURNING id
     ), {queue.enqueued("message", DELIVER, payload="uuid_send(id)", dedupe_key=f"'{DELIVER} ' || id")}
 """
-"""A message to the one row (id) of `person`, and its job. Every message goes through this text."""
+"""A message to each row (id) of `person`, and its job. Every message goes through this text."""
 
 _PUT = text(f"WITH person AS (SELECT CAST(:user_id AS uuid) AS id), {PUT} SELECT id FROM message")
 

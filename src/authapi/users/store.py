@@ -20,17 +20,19 @@ from authapi.users.rules import Address
 
 ADDED = """
     INSERT INTO users (id, email, email_key, first_name, last_name, created_at)
-    VALUES (CAST(:user_id AS uuid), CAST(:email AS text), CAST(:email_key AS text), CAST(:first_name AS text),
-            CAST(:last_name AS text), clock_timestamp() + CAST(:offset AS interval))
+    SELECT person.user_id, CAST(:email AS text), CAST(:email_key AS text), CAST(:first_name AS text),
+           CAST(:last_name AS text), clock_timestamp() + CAST(:offset AS interval)
+      FROM asked AS person
         ON CONFLICT (email_key) DO NOTHING
     RETURNING *
 """
-"""A person; no row where the address is taken. The unique key decides, not a prior read."""
+"""A person for each row (user_id) of `asked`; none where the address is taken. The unique key decides, not a prior
+read."""
 
-_ADD = text(ADDED)
+_ADD = text(f"WITH asked AS (SELECT CAST(:user_id AS uuid) AS user_id) {ADDED}")
 
 ASKED = f"secret AS ({ISSUED}), {PUT}"
-"""The one row (id) of `person` is asked by mail to prove their address: a secret and a message."""
+"""Each row (id) of `person` is asked by mail to prove their address: a secret and a message."""
 
 _ASK_TO_VERIFY = text(f"WITH person AS (SELECT CAST(:user_id AS uuid) AS id), {ASKED} SELECT id FROM message")
 

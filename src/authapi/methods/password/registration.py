@@ -93,7 +93,8 @@ async def _sign_up(
     beginning = starting.begin(ctx, client, methods=(AMR[METHOD],), remember=remember)
     is_asked = ctx.settings.email_verification != "off"
     asked = verification.values(ctx, client, email) if is_asked else {}
-    row = await store.sign_up(ctx.driver, {**person, **beginning.parameters, **asked}, is_asked=is_asked)
+    values = {**person, **beginning.parameters, **asked, "method": AMR[METHOD]}
+    row = await store.sign_up(ctx.batcher, values, is_asked=is_asked)
     if row is None:
         raise EmailTaken()
     issued = starting.issue(ctx, beginning, row.id, email_verified=False, now=row.started_at, until=row.idle_expires_at)

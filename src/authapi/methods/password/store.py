@@ -11,7 +11,7 @@ from authapi.audit import service as audit
 from authapi.core import db
 from authapi.core.batches import Batched, Batcher
 from authapi.core.context import Context
-from authapi.core.driver import Driver, Statement
+from authapi.core.driver import Statement
 from authapi.credentials import store as credentials
 from authapi.credentials.models import Credential
 from authapi.methods.password.models import Password
@@ -84,13 +84,14 @@ _CROWDED = audit.sql(
 
 _GIVEN = f"""
     credential AS (
-        {credentials.added(METHOD, step=1)} RETURNING id
+        {credentials.added(METHOD, step=1)} RETURNING id, user_id
     ), password AS (
         INSERT INTO passwords (credential_id, hash, set_at)
-        SELECT credential.id, CAST(:hash AS text), statement_timestamp() + CAST(:offset AS interval) FROM credential
+        SELECT credential.id, CAST(:hash AS text), statement_timestamp() + CAST(:offset AS interval)
+          FROM credential JOIN person ON person.id = credential.user_id
     )
 """
-"""A password for the one row (id) of `person`, who has none. It is not younger than a session of the same statement,
+"""A password for each row (id) of `person`, who has none. It is not younger than a session of the same statement,
 whatever is run first: whose device signed in before the password was set is a stranger's."""
 
 _GIVE = text(f"WITH person AS (SELECT CAST(:user_id AS uuid) AS id), {_GIVEN} SELECT id FROM credential")
@@ -99,49 +100,68 @@ _SIGNED_UP = audit.sql(
     "user.signed_up",
     user="added.id",
     data="jsonb_build_object('method', 'password')",
-    source="FROM added",
+    source="FROM added JOIN asked AS person ON person.user_id = added.id",
     id=":signed_up",
 )
 
 _NEW = f"""
-    WITH added AS (
+    added AS (
         {ADDED}
     ), signed_up AS (
         {_SIGNED_UP} RETURNING user_id
     ), person AS (
-        SELECT added.* FROM added JOIN signed_up ON signed_up.user_id = added.id
+        SELECT person.*, person.user_id AS id FROM signed_up JOIN asked AS person ON person.user_id = signed_up.user_id
     ), {_GIVEN}
 """
-"""A person and their password. What else is done for `person` comes after the event, so is later on record."""
+"""A person and their password for each row (user_id) of `asked`. What else is done for `person` comes after the event,
+so is later on record."""
 
-_REGISTER = text(f"{_NEW}, {ASKED} SELECT id FROM person")
+_REGISTER = text(f"WITH asked AS (SELECT CAST(:user_id AS uuid) AS user_id), {_NEW}, {ASKED} SELECT id FROM person")
+
+_SESSION = (
+    "session uuid, token_hash bytea, method text, idle_lifetime integer, absolute_lifetime integer, others integer, "
+    "event uuid, ip text, user_agent text, request_id text, offset interval"
+)
+
+_PERSON = (
+    "user_id uuid, email text, email_key text, first_name text, last_name text, credential uuid, hash text, "
+    f"signed_up uuid, {_SESSION}"
+)
+
+_LINK = (
+    "secret uuid, purpose text, digest bytea, code_digest bytea, binding bytea, data bytea, lifetime integer, "
+    "message uuid, kind text, recipient text, locale text, sealed bytea, patience interval"
+)
 
 _SIGN_UP = {
-    is_asked: Statement(f"""
-        {_NEW}{also}, {STARTED}, passed AS (
+    is_asked: Batched(
+        columns,
+        f"""
+        WITH asked AS (
+            SELECT *, ARRAY[method] AS methods FROM {{calls}}
+        ), {_NEW}{also}, {STARTED}, passed AS (
             {_PASSED}
         )
-        SELECT person.*, started.created_at AS started_at, started.idle_expires_at FROM person, started
-    """)
-    for is_asked, also in ((False, ""), (True, f", {ASKED}"))
+        SELECT person.n, added.*, started.created_at AS started_at, started.idle_expires_at
+          FROM person JOIN added ON added.id = person.id JOIN started ON started.session = person.session
+        """,
+    )
+    for is_asked, columns, also in ((False, _PERSON, ""), (True, f"{_PERSON}, {_LINK}", f", {ASKED}"))
 }
 
 _PASS = Batched(
-    "user_id uuid, hash text, counter bytea, must_verify boolean, is_known boolean, session uuid, token_hash bytea, "
-    "method text, idle_lifetime integer, absolute_lifetime integer, others integer, event uuid, ip text, "
-    "household text, user_agent text, request_id text, offset interval",
+    "user_id uuid, hash text, counter bytea, must_verify boolean, is_known boolean, household text, " + _SESSION,
     f"""
-    WITH call AS (
-        SELECT * FROM {{calls}}
+    WITH asked AS (
+        SELECT *, ARRAY[method] AS methods FROM {{calls}}
     ), proven AS (
-        SELECT call.n, u.* FROM call JOIN users AS u ON u.id = call.user_id
-                                     JOIN credentials AS c ON c.user_id = u.id AND c.method = 'password'
-                                     JOIN passwords AS p ON p.credential_id = c.id
-         WHERE u.disabled_at IS NULL AND p.hash = call.hash
+        SELECT asked.n, u.* FROM asked JOIN users AS u ON u.id = asked.user_id
+                                       JOIN credentials AS c ON c.user_id = u.id AND c.method = 'password'
+                                       JOIN passwords AS p ON p.credential_id = c.id
+         WHERE u.disabled_at IS NULL AND p.hash = asked.hash
            FOR NO KEY UPDATE OF u, p
     ), person AS (
-        SELECT person.*, proven.id, ARRAY[person.method] AS methods
-          FROM proven JOIN call AS person ON person.n = proven.n
+        SELECT person.*, proven.id FROM proven JOIN asked AS person ON person.n = proven.n
          WHERE proven.erase_at IS NULL AND (proven.email_verified_at IS NOT NULL OR NOT person.must_verify)
            AND (person.is_known OR {familiar("proven.id")})
     ), {STARTED}, cleared AS (
@@ -205,14 +225,14 @@ async def still(tx: AsyncSession, user_id: UUID, hash: str) -> User | None:
     return await tx.scalar(statement)
 
 
-async def sign_up(driver: Driver, values: Mapping[str, Any], *, is_asked: bool) -> Any:
+async def sign_up(batcher: Batcher, values: Mapping[str, Any], *, is_asked: bool) -> Any:
     """All of a sign-up at once: the person with (started_at, idle_expires_at), or None where the address is taken.
     `is_asked`: by mail, to prove the address.
 
     By the driver: one statement instead of ten and a transaction's two (docs/PERFORMANCE.md).
     """
     statement = _SIGN_UP[is_asked]
-    return await driver.row(statement.sql, *statement.arguments(values))
+    return await batcher.row(statement, *statement.arguments(values))
 
 
 async def register(tx: AsyncSession, values: Mapping[str, Any]) -> bool:
