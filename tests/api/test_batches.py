@@ -23,6 +23,7 @@ APART = Batched(
     "SELECT p.n, string_agg(name, '') OVER (ORDER BY name DESC) AS it FROM {calls}",
     once="who",
 )
+PLACED = Batched("who integer", "SELECT p.n, p.n::integer AS it FROM {calls}", once="who")
 NAMED = Batched(
     "id uuid, label text, seconds float8",
     """UPDATE sessions AS s SET label = p.label FROM {calls}, LATERAL pg_sleep(p.seconds)
@@ -112,9 +113,11 @@ async def test_who_is_ready_in_the_same_turn_goes_along_and_who_comes_later_goes
     assert await _outcomes(slow, *later) == [False] * 4
 
 
-async def test_what_may_be_only_once_in_a_statement_goes_with_the_next(ctx: Context) -> None:
+async def test_what_may_be_only_once_in_a_statement_goes_with_the_next_and_in_order(ctx: Context) -> None:
     outcomes = await _outcomes(*(ctx.batcher.row(APART, *call) for call in ((1, "a"), (1, "b"), (2, "c"), (1, "d"))))
     assert outcomes == ["ca", "b", "c", "d"]
+    outcomes = await _outcomes(*(ctx.batcher.row(PLACED, who) for who in (3, 1, 2)))
+    assert outcomes == [3, 1, 2]
 
 
 async def test_who_leaves_before_a_statement_goes_takes_nobody_along(ctx: Context) -> None:
@@ -131,7 +134,8 @@ async def test_who_shares_a_statement_that_is_cut_off_is_told_to_come_back(ctx: 
     async with ctx.db() as tx:
         await tx.execute(
             text(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(p.%' AND pid <> :me"
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND query LIKE '%pg_sleep(p.%' AND pid <> :me"
             ),
             {"me": await tx.scalar(text("SELECT pg_backend_pid()"))},
         )

@@ -148,6 +148,37 @@ async def test_what_is_no_call_can_be_answered_with_those_that_are(single: Threa
         await line.let(number)
 
 
+@pytest.mark.parametrize("is_closed", [False, True])
+async def test_who_waits_beside_calls_goes_on_when_all_of_them_leave(*, is_closed: bool) -> None:
+    gate = Gate()
+    threads = Threads("test", 1, prepare=gate.work, gauge=int)
+    calls = [asyncio.create_task(threads.run(int)) for _ in range(TOGETHER)]
+    await asyncio.sleep(0)
+    beside = asyncio.create_task(threads.handed_over())
+    await asyncio.sleep(0)
+    assert not beside.done()
+    if is_closed:
+        threads.close()
+    else:
+        for call in calls:
+            call.cancel()
+    await asyncio.wait_for(beside, 5)
+    gate.opened.set()
+    threads.close()
+
+
+async def test_what_no_future_takes_is_an_error_and_holds_up_nobody(single: Threads) -> None:
+    gate = Gate()
+    busy = asyncio.create_task(single.run(gate.work))
+    calls = [asyncio.create_task(single.run(next, iter(()))), asyncio.create_task(single.run(int))]
+    await until(lambda: single.pending == 3)
+    gate.opened.set()
+    assert await busy == 1
+    with pytest.raises(RuntimeError):
+        await calls[0]
+    assert await calls[1] == 0
+
+
 async def test_after_closing_nothing_is_begun_and_nobody_waits() -> None:
     threads, gate, queued = Threads("test", 1, prepare=int, gauge=int), Gate(), Gate()
     under_way = asyncio.create_task(threads.run(gate.work))

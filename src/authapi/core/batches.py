@@ -41,7 +41,7 @@ class Batched:
     """A statement over `{calls}`, which is a row `p` for each call: the `columns`, as in `id uuid, name text`, and `n`,
     which the answer must have. `:name`, as in the parts that others share, is the column of a row `person`.
 
-    No two calls with the same value of the column `once` are in one statement.
+    No two calls with the same value of the column `once` are in one statement, in which they stand in its order.
     """
 
     def __init__(self, columns: str, sql: str, *, once: str | None = None) -> None:
@@ -68,7 +68,7 @@ class Batched:
         for call in calls:
             if len(now) == MOST or now.setdefault(call.arguments[self._once], call) is not call:
                 later.append(call)
-        return list(now.values()), later
+        return [now[key] for key in sorted(now)], later  # so that instances lock their rows in one order
 
 
 class _Call:

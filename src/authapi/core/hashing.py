@@ -96,7 +96,7 @@ class Hasher:
 
     @property
     def waiting(self) -> int:
-        """Work that is queued or being done. Ends with the work, not with the caller who no longer wants it."""
+        """Work that is queued or being done. Ends with its answer, not with the caller who no longer wants it."""
         return self._threads.pending
 
     @property
@@ -141,7 +141,7 @@ class Hasher:
         began = time.perf_counter()
         lately = self._lately[0] if self._lately else self.estimate
         self._lately.rotate()
-        seconds = self.waiting // self._most * self.estimate + lately
+        seconds = max(0, self.waiting - self._most + 1) / self._most * self.estimate + lately
         await sleep(max(0.0, seconds - COARSE))
         while time.perf_counter() - began < seconds:  # noqa: ASYNC110 - finer than the loop's timers
             await sleep(0)

@@ -41,7 +41,7 @@ class Threads:
         self._threads: list[Thread] = []
         self._is_closed = False
         self.pending = 0
-        """Calls that are queued or being done. One under way counts until it ends, whoever still wants it."""
+        """Calls that are queued or being done. One under way counts until it is answered, whoever still wants it."""
 
     def begin(self, job: Job) -> None:
         """Nobody waits for it, and it must not raise."""
@@ -64,7 +64,7 @@ class Threads:
             return await answer
         finally:
             if self._is_mine(answer):  # cancelled before its turn came
-                self._count(-1)
+                self._left()
 
     async def handed_over(self) -> None:
         """Returns when a call that ended now would have its answer: at once, or with the next ones while many wait."""
@@ -76,7 +76,7 @@ class Threads:
         self._is_closed = True
         for answer in tuple(self._queued):
             if self._is_mine(answer):
-                self._count(-1)
+                self._left()
                 answer.cancel()
         for _ in self._threads:
             self._jobs.put(None)
@@ -84,6 +84,16 @@ class Threads:
     def _is_mine(self, answer: "Future[Any]") -> bool:
         """True to the first who asks: the thread that is to do it, or whoever takes it out of the queue."""
         return self._queued.pop(answer, False)
+
+    def _left(self) -> None:
+        """Nothing may be left that would be handed over."""
+        self._count(-1)
+        if len(self._queued) < TOGETHER:
+            self._wake()
+
+    def _wake(self) -> None:
+        self._handed_over.set()
+        self._handed_over.clear()
 
     def _work(self) -> None:
         self._prepare()
@@ -100,6 +110,8 @@ class Threads:
         if not answer.done():  # else its caller has left, and has not come to take it out of the queue
             try:
                 settle = partial(answer.set_result, context.run(func))
+            except StopIteration as error:  # a future takes it for the end of a coroutine (PEP 479)
+                settle = partial(answer.set_exception, RuntimeError(repr(error)))
             except BaseException as error:
                 settle = partial(answer.set_exception, error)
         self._done.append((answer, settle))
@@ -118,8 +130,7 @@ class Threads:
             self._count(-1)
             if not answer.done():
                 settle()
-        self._handed_over.set()
-        self._handed_over.clear()
+        self._wake()
 
     def _count(self, change: int) -> None:
         self.pending += change

@@ -205,7 +205,7 @@ async def sign_in(batcher: Batcher, values: Mapping[str, Any]) -> Any:
     None where they are disabled or have another password by now. `started_at` is None where nothing was done because
     it takes more: a word to the owner about a new device, an address to be verified, a person who was leaving.
 
-    By the driver: one statement instead of seven and a transaction's two (docs/PERFORMANCE.md).
+    By the driver and shared: one statement instead of seven and a transaction's two (docs/PERFORMANCE.md).
     """
     return await batcher.row(_PASS, *_PASS.arguments(values))
 
@@ -229,7 +229,7 @@ async def sign_up(batcher: Batcher, values: Mapping[str, Any], *, is_asked: bool
     """All of a sign-up at once: the person with (started_at, idle_expires_at), or None where the address is taken.
     `is_asked`: by mail, to prove the address.
 
-    By the driver: one statement instead of ten and a transaction's two (docs/PERFORMANCE.md).
+    By the driver and shared: one statement instead of ten and a transaction's two (docs/PERFORMANCE.md).
     """
     statement = _SIGN_UP[is_asked]
     return await batcher.row(statement, *statement.arguments(values))
