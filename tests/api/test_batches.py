@@ -199,7 +199,8 @@ async def test_what_is_under_way_ends_before_its_connection_is_closed(ctx: Conte
     async with ctx.db() as tx:
         assert not await tx.scalar(
             text(
-                "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(p.seconds) IS%'"
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND query LIKE '%pg_sleep(p.seconds) IS%'"
                 " AND pid <> pg_backend_pid()"
             )
         )
