@@ -28,9 +28,10 @@ _FOUND = """
                       LEFT JOIN passwords AS own ON own.credential_id = c.id
 """
 
-_BY_EMAIL = f"SELECT p.n, found.* FROM {{calls}}, LATERAL ({_FOUND} WHERE u.email_key = p.email_key) AS found"
-
-_CHECK = Batched("email_key text", _BY_EMAIL)
+_BY_EMAIL = Batched(
+    "email_key text",
+    f"SELECT p.n, found.* FROM {{calls}}, LATERAL ({_FOUND} WHERE u.email_key = p.email_key) AS found",
+)
 
 _CLAIM = Batched(
     "email_key text, device_user uuid, device_since timestamptz, device bytea, account bytea, address bytea, "
@@ -182,7 +183,7 @@ _PASS = Batched(
 async def by_email(batcher: Batcher, email_key: str) -> Any:
     """A row (user_id, credential_id, hash), its hash None without a password or where the person is disabled; or None
     where nobody has the address."""
-    return await batcher.row(_CHECK, email_key)
+    return await batcher.row(_BY_EMAIL, email_key)
 
 
 async def claim(ctx: Context, values: Mapping[str, Any]) -> Any:
