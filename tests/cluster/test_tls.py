@@ -27,7 +27,7 @@ from tests.support.processes import free_port, serving
 @pytest.fixture
 def ends(folder: Path) -> Authority:
     if (what := missing()) is not None:
-        pytest.skip(what)
+        pytest.skip(what)  # it names the packages, which no wheel carries
     return authority(folder / "authority")
 
 

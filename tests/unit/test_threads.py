@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from asyncio import Task
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
 
@@ -49,11 +50,16 @@ async def test_threads_are_started_only_when_they_are_needed_and_never_more(thre
     assert threads.pending == 0
 
 
+async def one_behind_two(threads: Threads, gate: Gate, behind: Gate) -> tuple[list[Task[int]], Task[int]]:
+    busy = [asyncio.create_task(threads.run(gate.work)) for _ in range(2)]
+    queued = asyncio.create_task(threads.run(behind.work))
+    await until(lambda: threads.pending == 3 and len(threads._queued) == 1)
+    return busy, queued
+
+
 async def test_what_nobody_wants_any_more_is_not_begun(threads: Threads) -> None:
     gate, unwanted = Gate(), Gate()
-    busy = [asyncio.create_task(threads.run(gate.work)) for _ in range(2)]
-    queued = asyncio.create_task(threads.run(unwanted.work))
-    await until(lambda: threads.pending == 3 and len(threads._queued) == 1)
+    busy, queued = await one_behind_two(threads, gate, unwanted)
     queued.cancel()
     busy[0].cancel()
     await until(lambda: threads.pending == 2)
@@ -65,9 +71,7 @@ async def test_what_nobody_wants_any_more_is_not_begun(threads: Threads) -> None
 
 async def test_what_was_just_given_up_is_not_begun_even_if_a_thread_is_free_first(threads: Threads) -> None:
     gate, unwanted = Gate(), Gate()
-    busy = [asyncio.create_task(threads.run(gate.work)) for _ in range(2)]
-    queued = asyncio.create_task(threads.run(unwanted.work))
-    await until(lambda: threads.pending == 3 and len(threads._queued) == 1)
+    busy, queued = await one_behind_two(threads, gate, unwanted)
     queued.cancel()
     gate.opened.set()
     deadline = time.monotonic() + 5
