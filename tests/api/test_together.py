@@ -35,6 +35,7 @@ ENDED = text("""
       FROM audit_events AS e JOIN users AS u ON u.id = e.user_id JOIN sessions AS s ON s.id = e.session_id
      WHERE e.name = 'session.ended'
 """)
+SIGN_INS = text("SELECT DISTINCT xmin::text FROM audit_events WHERE name = 'sign_in.passed'")
 COUNTERS = text("SELECT failures, level, pending, let_through FROM sign_in_failures")
 
 
@@ -122,6 +123,7 @@ async def test_a_wrong_password_among_right_ones_is_refused_alone(start: Start) 
 async def test_one_person_on_many_devices_at_once_keeps_as_many_sessions_as_they_may(start: Start) -> None:
     ctx, api = await start(sessions_per_user=5, **NOT_LIMITED)
     people = [await sign_up(api), *await asyncio.gather(*(log_in(api) for _ in range(MANY)))]
+    assert len(await rows(ctx, SIGN_INS)) == MANY + 1  # none shares a statement, for each must count those before
     live = await rows(ctx, LIVE)
     assert len(live) == 5
     gone = {person.session_id for person in people} - {id for (id,) in live}
