@@ -6,6 +6,7 @@ import time
 from asyncio import Task
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
+from functools import partial
 
 import pytest
 
@@ -181,6 +182,54 @@ async def test_what_no_future_takes_is_an_error_and_holds_up_nobody(single: Thre
     with pytest.raises(RuntimeError):
         await calls[0]
     assert await calls[1] == 0
+
+
+async def test_a_check_comes_first_and_what_it_raises_is_the_answer(single: Threads) -> None:
+    who.set("the caller")
+    done: list[str] = []
+    assert await single.run_checked(lambda: done.append(who.get()), lambda: len(done)) == 1
+    assert done == ["the caller"]
+    with pytest.raises(ZeroDivisionError):
+        await single.run_checked(lambda: 1 // 0, lambda: done.append("never"))
+    with pytest.raises(RuntimeError):
+        await single.run_checked(lambda: next(iter(())), lambda: done.append("never"))
+    assert (done, single.pending) == (["the caller"], 0)
+
+
+async def busy_with(threads: Threads, gate: Gate) -> Task[int]:
+    caller = asyncio.create_task(threads.run(gate.work))
+    await until(lambda: threads.pending == 1 and not threads._queued)
+    return caller
+
+
+async def test_all_checks_that_are_there_are_made_before_any_call(single: Threads) -> None:
+    gate, done = Gate(), list[str]()
+    busy = await busy_with(single, gate)
+    calls = [asyncio.create_task(single.run(done.append, "plain"))]
+    for name in "ab":
+        check, call = (partial(done.append, f"{each} {name}") for each in ("check", "call"))
+        calls.append(asyncio.create_task(single.run_checked(check, call)))
+    await until(lambda: single.pending == 4)
+    gate.opened.set()
+    await asyncio.gather(busy, *calls)
+    assert done == ["check a", "check b", "plain", "call a", "call b"]
+
+
+async def test_what_is_given_up_before_or_after_its_check_goes_no_further(single: Threads) -> None:
+    gate, checks, done = Gate(), [Gate(), Gate()], list[str]()
+    busy = await busy_with(single, gate)
+    calls = [asyncio.create_task(single.run_checked(check.work, lambda: done.append("call"))) for check in checks]
+    await until(lambda: single.pending == 3)
+    calls[0].cancel()
+    await until(lambda: single.pending == 2)
+    gate.opened.set()
+    await busy
+    await until(lambda: len(single._checks) == 0)
+    calls[1].cancel()
+    await until(lambda: single.pending == 0)
+    checks[1].opened.set()
+    await single.run(int)
+    assert ([check.done for check in checks], done) == ([0, 1], [])
 
 
 async def test_after_closing_nothing_is_begun_and_nobody_waits() -> None:

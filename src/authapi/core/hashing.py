@@ -10,6 +10,7 @@ from asyncio import sleep
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from argon2 import PasswordHasher
@@ -116,9 +117,12 @@ class Hasher:
     async def hash(self, password: str, *, check: Callable[[str], None] | None = None) -> str:
         """An encoded hash (PHC string) of the normalised password. Raises Busy, before any work; Unavailable.
 
-        `check` is called before, in the same turn and thread; what it raises is raised.
+        `check` is called before, in a thread, too; what it raises is raised.
         """
-        return await self.run(self._hash, password, check)
+        if check is None:
+            return await self.run(self._hash, password)
+        self.admit()
+        return await self._threads.run_checked(partial(check, password), partial(self._hash, password))
 
     async def verify(self, hashed: str | None, password: str) -> bool:
         """Whether it is the password. None, for a person who is not known, costs the same and is False.
@@ -173,9 +177,7 @@ class Hasher:
         """Drops what is queued. Hashes under way finish, but nothing waits for them here."""
         self._threads.close()
 
-    def _hash(self, password: str, check: Callable[[str], None] | None = None) -> str:
-        if check is not None:
-            check(password)
+    def _hash(self, password: str) -> str:
         secret = _encoded(normalised(password))
         start = time.perf_counter()
         try:

@@ -8,7 +8,7 @@ loop for each of them costs it twice as much as what it then does (`docs/PERFORM
 import asyncio
 from asyncio import AbstractEventLoop, Future
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextvars import Context, copy_context
 from functools import partial
 from queue import SimpleQueue
@@ -33,7 +33,10 @@ class Threads:
 
     def __init__(self, name: str, most: int, *, prepare: Job, gauge: Callable[[int], object]) -> None:
         self._name, self._most, self._prepare, self._gauge = name, most, prepare, gauge
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._turns: SimpleQueue[bool] = SimpleQueue()
+        """True for each job of the two queues; False ends a thread."""
+        self._checks: deque[Job] = deque()
+        self._jobs: deque[Job] = deque()
         self._queued: dict[Future[Any], bool] = {}
         self._done: deque[tuple[Future[Any], Job]] = deque()
         self._handed_over = asyncio.Event()
@@ -45,20 +48,31 @@ class Threads:
 
     def begin(self, job: Job) -> None:
         """Nobody waits for it, and it must not raise."""
-        if len(self._threads) < self._most and self.pending >= len(self._threads):
-            thread = Thread(target=self._work, name=f"{self._name}_{len(self._threads)}", daemon=True)
-            thread.start()
-            self._threads.append(thread)
-        self._jobs.put(job)
+        self._staff()
+        self._put(self._jobs, job)
 
-    async def run(self, func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def run(self, func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
         """What it returns or raises. Who leaves the queue takes their call along. Raises RuntimeError once closed."""
+        return self._run(partial(func, *args, **kwargs))
+
+    def run_checked(self, check: Job, func: Callable[[], T]) -> Coroutine[Any, Any, T]:
+        """The same, once `check` has returned; what it raises is raised. A thread makes all checks that are there
+        before anything else: one after another they find in its caches what they need (`docs/PERFORMANCE.md`)."""
+        return self._run(func, check)
+
+    async def _run(self, func: Callable[[], T], check: Job | None = None) -> T:
         if self._is_closed:
             raise RuntimeError("the threads are closed")
         self._loop = asyncio.get_running_loop()
         answer: Future[T] = self._loop.create_future()
         self._queued[answer] = True
-        self.begin(partial(self._do, answer, copy_context(), partial(func, *args, **kwargs)))
+        context = copy_context()
+        job = partial(self._do, answer, context, func)
+        self._staff()
+        if check is None:
+            self._put(self._jobs, job)
+        else:
+            self._put(self._checks, partial(self._check, answer, context, check, job))
         self._count(+1)
         try:
             return await answer
@@ -79,7 +93,7 @@ class Threads:
                 self._left()
                 answer.cancel()
         for _ in self._threads:
-            self._jobs.put(None)
+            self._turns.put(False)
 
     def _is_mine(self, answer: "Future[Any]") -> bool:
         """True to the first who asks: the thread that is to do it, or whoever takes it out of the queue."""
@@ -95,13 +109,38 @@ class Threads:
         self._handed_over.set()
         self._handed_over.clear()
 
+    def _staff(self) -> None:
+        """Another thread for what comes, if all that there are have something to do."""
+        if len(self._threads) < self._most and self.pending >= len(self._threads):
+            thread = Thread(target=self._work, name=f"{self._name}_{len(self._threads)}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
     def _work(self) -> None:
         self._prepare()
-        while (job := self._jobs.get()) is not None:
+        while self._turns.get():
+            try:
+                job = self._checks.popleft()
+            except IndexError:
+                job = self._jobs.popleft()
             job()
-            if len(self._done) >= TOGETHER or self._jobs.qsize() < TOGETHER:
+            if len(self._done) >= TOGETHER or self._turns.qsize() < TOGETHER:
                 self._hand_over()
         self._hand_over()
+
+    def _put(self, queue: deque[Job], job: Job) -> None:
+        queue.append(job)
+        self._turns.put(True)
+
+    def _check(self, answer: "Future[Any]", context: Context, check: Job, job: Job) -> None:
+        try:
+            if answer in self._queued:
+                context.run(check)
+        except BaseException as error:
+            if self._is_mine(answer):
+                self._done.append((answer, _failure(answer, error)))
+        else:
+            self._put(self._jobs, job)
 
     def _do(self, answer: "Future[T]", context: Context, func: Callable[[], T]) -> None:
         if not self._is_mine(answer):
@@ -110,10 +149,8 @@ class Threads:
         if not answer.done():  # else its caller has left, and has not come to take it out of the queue
             try:
                 settle = partial(answer.set_result, context.run(func))
-            except StopIteration as error:  # a future takes it for the end of a coroutine (PEP 479)
-                settle = partial(answer.set_exception, RuntimeError(repr(error)))
             except BaseException as error:
-                settle = partial(answer.set_exception, error)
+                settle = _failure(answer, error)
         self._done.append((answer, settle))
 
     def _hand_over(self) -> None:
@@ -135,3 +172,9 @@ class Threads:
     def _count(self, change: int) -> None:
         self.pending += change
         self._gauge(change)
+
+
+def _failure(answer: "Future[Any]", error: BaseException) -> Job:
+    if isinstance(error, StopIteration):  # a future takes it for the end of a coroutine (PEP 479)
+        error = RuntimeError(repr(error))
+    return partial(answer.set_exception, error)

@@ -10,7 +10,7 @@ from authapi.users.models import User
 
 
 async def hashed(ctx: Context, password: str, *, personal: Sequence[str]) -> str:
-    """The hash of a new password, which is judged first, in the same turn.
+    """The hash of a new password, which is judged first.
 
     `personal` are names and addresses as the person writes them. Raises WeakPassword, Busy, Unavailable.
     """
