@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from authapi.core import batches, db
+from authapi.core import db, sharing
 from authapi.core.batches import Batched
 from authapi.core.context import Context
 from tests.conftest import Start
@@ -100,7 +100,7 @@ async def test_what_one_asks_wrongly_is_no_fault_of_the_others(ctx: Context) -> 
 
 
 async def test_more_than_a_statement_takes_go_with_the_next(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches, "MOST", 4)
+    monkeypatch.setattr(sharing, "MOST", 4)
     assert await _outcomes(*(ctx.batcher.row(COUNTED, 0) for _ in range(11))) == [*[4] * 8, *[3] * 3]
 
 
@@ -165,7 +165,7 @@ async def test_who_goes_while_their_statement_is_under_way_takes_nobody_along(ct
 
 
 async def test_many_who_have_gone_keep_nobody_waiting(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches, "MOST", 2)
+    monkeypatch.setattr(sharing, "MOST", 2)
     _, *gone, there = calls = [asyncio.create_task(ctx.batcher.row(SLEPT, 0.1)) for _ in range(4)]
     await asyncio.sleep(0)
     for each in gone:

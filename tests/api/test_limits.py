@@ -1,9 +1,16 @@
 """Several limits of one request, counted in Redis in one trip."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from types import NoneType
+from typing import Any
+
 import pytest
 from redis.asyncio import Redis
 
+from authapi.core.context import build
 from authapi.core.limits import TooManyRequests
+from authapi.core.settings import Settings
 from authapi.methods.password.reset import FORGOT_BY_ADDRESS, FORGOT_BY_MAILBOX
 from authapi.methods.password.service import LOGIN_BY_ADDRESS
 from tests.conftest import Start
@@ -53,3 +60,32 @@ async def test_a_redis_that_has_forgotten_the_script_learns_it_again(start: Star
             await ctx.limiter.hit((LOGIN_BY_ADDRESS, "home"))
     with pytest.raises(TooManyRequests):
         await ctx.limiter.hit((LOGIN_BY_ADDRESS, "home"))
+
+
+async def test_requests_that_come_together_share_a_trip_and_nothing_else(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ctx, _ = await start(limits_scale=1, limits=RATES)
+    trips = 0
+    ask = ctx.redis.ask
+
+    def counted(question: Callable[[Any], Awaitable[Any]]) -> Awaitable[Any]:
+        nonlocal trips
+        trips += 1
+        return ask(question)
+
+    monkeypatch.setattr(ctx.redis, "ask", counted)
+    hits = [((LOGIN_BY_ADDRESS, home), (FORGOT_BY_MAILBOX, "a")) for home in ("here", "there", "here", "here", "there")]
+    outcomes = await asyncio.gather(*(ctx.limiter.hit(*each) for each in hits), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [NoneType, NoneType, NoneType, TooManyRequests, TooManyRequests]
+    await ctx.limiter.hit((FORGOT_BY_MAILBOX, "b"))
+    assert trips == 2
+
+
+async def test_a_trip_that_fails_leaves_each_to_what_is_counted_here(settings: Settings) -> None:
+    away = {"limits_scale": 1, "limits": RATES, "redis_url": "redis://127.0.0.1:1/0"}
+    ctx = build(settings.model_copy(update=away))
+    hits = [ctx.limiter.hit((FORGOT_BY_MAILBOX, mailbox)) for mailbox in ("a", "b", "a")]
+    outcomes = await asyncio.gather(*hits, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [NoneType, NoneType, TooManyRequests]
+    await ctx.close()

@@ -1,27 +1,26 @@
-"""Micro-batching: callers who want the same thing while others are being served share the next statement.
+"""Statements that many share (`core/sharing.py`).
 
-It is for statements that are run all the time, each a transaction of its own. Many of them then take one round trip
-and one commit: on a busy instance Postgres works a quarter as much for a refresh (`docs/PERFORMANCE.md`).
+It is for those that are run all the time, each a transaction of its own. Many of them then take one round trip and one
+commit: on a busy instance Postgres works a quarter as much for a refresh (`docs/PERFORMANCE.md`).
 
-Nobody waits to be joined: who comes alone goes at once, with whoever is ready in the same turn of the loop, and who
-comes meanwhile goes next. Nobody waits for another one's fault either: a batch that meets a lock, or something that
-Postgres does not take, changes nothing, and each of its calls goes its own way. Behind PgBouncer, which forgets what a
-connection was told, everyone does.
+Nobody waits for another one's fault: a batch that meets a lock, or something that Postgres does not take, changes
+nothing, and each of its calls goes its own way. Behind PgBouncer, which forgets what a connection was told, everyone
+does.
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
-from contextvars import Context
-from typing import Any
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, TypeAlias
 
 import asyncpg
 
-from authapi.core import db
+from authapi.core import db, sharing
 from authapi.core.driver import NAMED, Driver
 from authapi.core.settings import Settings
+from authapi.core.sharing import Call, Chosen, Shared
 
-MOST = 64
-"""Calls in one statement."""
+Arguments: TypeAlias = Sequence[Any]
 
 PATIENCE = 20
 """Milliseconds that a batch waits for a lock: as long as whoever has it needs to commit, but not if that one hangs."""
@@ -59,89 +58,15 @@ class Batched:
         """In the order of the columns. Raises KeyError where one is missing."""
         return [values[name] for name in self._names]
 
-    def together(self, calls: "Sequence[_Call]") -> "tuple[list[_Call], list[_Call]]":
-        """Which of them go next, and which later."""
+    def choose(self, calls: Sequence[Call[Arguments, Any]]) -> Chosen[Arguments, Any]:
         if self._once is None:
-            return list(calls[:MOST]), list(calls[MOST:])
-        now: dict[Any, _Call] = {}
+            return sharing.in_order(calls)
+        now: dict[Any, Call[Arguments, Any]] = {}
         later = []
         for call in calls:
-            if len(now) == MOST or now.setdefault(call.arguments[self._once], call) is not call:
+            if len(now) == sharing.MOST or now.setdefault(call.question[self._once], call) is not call:
                 later.append(call)
         return [now[key] for key in sorted(now)], later  # so that instances lock their rows in one order
-
-
-class _Call:
-    __slots__ = ("answer", "arguments", "since")
-
-    def __init__(self, arguments: Sequence[Any]) -> None:
-        loop = asyncio.get_running_loop()
-        self.arguments = arguments
-        self.answer: asyncio.Future[Any] = loop.create_future()
-        self.since = loop.time()
-
-
-class _Queue:
-    """One statement: what of it is under way, and who comes next."""
-
-    def __init__(self, driver: Driver, statement: Batched) -> None:
-        self._driver, self._statement = driver, statement
-        self._next: list[_Call] = []
-        self.under_way: asyncio.Task[None] | None = None
-        self._is_busy = False
-
-    async def ask(self, arguments: Sequence[Any]) -> Any:
-        if self._is_busy:
-            return await self._join(arguments, len(self._next))
-        self._is_busy = True
-        try:
-            await asyncio.sleep(0)  # who is ready in this turn of the loop comes along
-            if not self._next:
-                return await self._driver.row(self._statement.one, *arguments)
-            answer = self._join(arguments, 0)
-        finally:
-            self._go_on()
-        return await answer
-
-    def _join(self, arguments: Sequence[Any], place: int) -> Awaitable[Any]:
-        call = _Call(arguments)
-        self._next.insert(place, call)
-        return call.answer
-
-    def _go_on(self) -> None:
-        loop = asyncio.get_running_loop()
-        too_late = loop.time() - db.POOL_TIMEOUT  # whoever waited longer would not be there for the answer
-        _refuse([call for call in self._next if call.since < too_late], TimeoutError())
-        waiting = [call for call in self._next if not call.answer.done()]
-        calls, self._next = self._statement.together(waiting)
-        self._is_busy = bool(calls)
-        if calls:  # in no caller's name: it is neither cancelled with one nor a part of one's trace
-            self.under_way = loop.create_task(self._together(calls), context=Context())
-
-    async def _together(self, calls: Sequence[_Call]) -> None:
-        try:
-            columns = map(list, zip(*(call.arguments for call in calls), strict=True))
-            rows = await self._driver.rows(self._statement.many, *columns)
-        except Exception as error:
-            _refuse(calls, error)
-        else:
-            _answer(calls, rows)
-        finally:
-            self._go_on()
-
-
-def _answer(calls: Sequence[_Call], rows: Iterable[Any]) -> None:
-    found = {row.n: row for row in rows}
-    for number, call in enumerate(calls, 1):
-        if not call.answer.done():
-            call.answer.set_result(found.get(number))
-
-
-def _refuse(calls: Sequence[_Call], error: Exception) -> None:
-    for call in calls:
-        if not call.answer.done():
-            call.answer.set_exception(error)
-            call.answer.exception()  # whether or not its caller is still there to hear it
 
 
 class Batcher:
@@ -150,22 +75,35 @@ class Batcher:
     def __init__(self, settings: Settings, driver: Driver, *, connections: int) -> None:
         self._driver = driver
         self._impatient = Driver(settings, size=connections, more=TO_EACH_ROW)
-        self._queues: dict[Batched, _Queue] = {}
+        self._queues: dict[Batched, Shared[Arguments, Any]] = {}
         self._shares = connections > 0
 
     async def row(self, statement: Batched, *arguments: Any) -> Any:
         """The one row for these arguments, or None. What it returns is committed. Raises what `db.is_unavailable`
         knows, of all who shared the statement."""
         if self._shares:
-            queue = self._queues.get(statement)
-            if queue is None:
-                queue = self._queues[statement] = _Queue(self._impatient, statement)
             try:
-                return await queue.ask(arguments)
+                return await self._queue(statement).ask(arguments)
             except asyncpg.PostgresError as error:  # it said no, so nothing was done
                 if db.is_unavailable(error) and not isinstance(error, MET_A_LOCK):
                     raise
         return await self._driver.row(statement.one, *arguments)
+
+    def _queue(self, statement: Batched) -> Shared[Arguments, Any]:
+        queue = self._queues.get(statement)
+        if queue is None:
+            queue = self._queues[statement] = Shared(
+                lambda arguments: self._impatient.row(statement.one, *arguments),
+                partial(self._together, statement),
+                choose=statement.choose,
+                patience=db.POOL_TIMEOUT,  # whoever waited longer would not be there for the answer
+            )
+        return queue
+
+    async def _together(self, statement: Batched, calls: Sequence[Arguments]) -> list[Any]:
+        rows = await self._impatient.rows(statement.many, *map(list, zip(*calls, strict=True)))
+        found = {row.n: row for row in rows}
+        return [found.get(number) for number in range(1, len(calls) + 1)]
 
     async def close(self) -> None:
         """Once nobody asks any more. What is under way ends before."""

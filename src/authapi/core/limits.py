@@ -2,10 +2,10 @@
 
 import math
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 from limits import RateLimitItem, parse
 from limits.aio.storage.redis.bridge import RedisBridge
@@ -17,6 +17,7 @@ from authapi.core.problems import Problem
 from authapi.core.redis import NAMESPACE, GuardedRedis, RedisDown
 from authapi.core.secrets import digest
 from authapi.core.settings import Misconfigured, Settings
+from authapi.core.sharing import Shared
 
 HITS = f"""
 local function hit(KEYS, ARGV)
@@ -25,18 +26,21 @@ end
 local function window(KEYS, ARGV)
 {RedisBridge.SCRIPT_SLIDING_WINDOW.decode()}
 end
-local told = {{}}
+local told, refused = {{}}, nil
 for i = 1, #KEYS / 2 do
-    local keys, amount, expiry = {{KEYS[2 * i - 1], KEYS[2 * i]}}, ARGV[2 * i - 1], ARGV[2 * i]
-    local allowed = hit(keys, {{amount, expiry, 1}})
-    local before, before_ttl, now, now_ttl = unpack(window(keys, {{expiry}}))
-    told[i] = {{allowed and 1 or 0, before or 0, before_ttl, now or 0, now_ttl}}
-    if not allowed then break end
+    local request, amount, expiry = unpack(ARGV, 3 * i - 2, 3 * i)
+    if request ~= refused then
+        local keys = {{KEYS[2 * i - 1], KEYS[2 * i]}}
+        local allowed = hit(keys, {{amount, expiry, 1}})
+        local before, before_ttl, now, now_ttl = unpack(window(keys, {{expiry}}))
+        told[#told + 1] = {{request, allowed and 1 or 0, before or 0, before_ttl, now or 0, now_ttl}}
+        if not allowed then refused = request end
+    end
 end
 return told
 """
-"""Several sliding windows in one trip, up to one that is used up: the scripts of `limits` themselves, put together. The
-keys of a window are those of the period before and of this one."""
+"""The sliding windows of several requests in one trip, for each up to one that is used up: the scripts of `limits`
+themselves, put together. The keys of a window are those of the period before and of this one."""
 
 TIGHTER = 2
 """While Redis is away each process counts alone, so it lets through this many times fewer."""
@@ -79,6 +83,12 @@ class Standing:
     reset: int
 
 
+Hits: TypeAlias = tuple[tuple[Limit, str], ...]
+"""Of one request: limits and keys."""
+
+Outcome: TypeAlias = tuple[bool, Standing | None]
+"""Whether it is allowed; what is left of the limit, where that is to be told."""
+
 _standings: ContextVar[list[Standing] | None] = ContextVar("standings", default=None)
 
 
@@ -88,7 +98,8 @@ class RateLimiter:
         self._scale = settings.limits_scale
         self._rates = settings.limits
         self._items: dict[tuple[str, int], RateLimitItem] = {}
-        self._hits = redis.client.register_script(HITS)
+        self._script = redis.client.register_script(HITS)
+        self._hits = Shared(self._alone, self._together)
         self._windows: dict[str, BoundedMemory] = {}
 
     def check(self) -> None:
@@ -109,7 +120,7 @@ class RateLimiter:
         None of them is one of those for `hit_here`.
         """
         try:
-            outcomes = await self._redis.ask(lambda _: self._in_redis(hits))
+            outcomes = await self._hits.ask(hits)
         except RedisDown:
             for limit, key in hits:
                 self._tell(limit, *self._local(limit, key, TIGHTER))
@@ -128,20 +139,27 @@ class RateLimiter:
             metrics.LIMITED.labels(limit.name).inc()
             raise TooManyRequests(retry_after=standing.reset if standing else None)
 
-    async def _in_redis(self, hits: tuple[tuple[Limit, str], ...]) -> list[tuple[bool, Standing | None]]:
+    async def _alone(self, hits: Hits) -> list[Outcome]:
+        (outcomes,) = await self._together([hits])
+        return outcomes
+
+    async def _together(self, requests: Sequence[Hits]) -> list[list[Outcome]]:
         keys: list[str] = []
         rates: list[int] = []
-        for limit, key in hits:
-            item = self._item(limit)
-            name = f"{NAMESPACE}:limit:{limit.name}:{item.get_expiry()}:{digest(key.encode()).hex()[:32]}"
-            keys += (f"{name}:before", f"{name}:now")
-            rates += (item.amount, item.get_expiry())
-        told = await self._hits(keys, rates)
-        return [self._judged(limit, *map(int, each)) for (limit, _), each in zip(hits, told, strict=False)]
+        for number, hits in enumerate(requests):
+            for limit, key in hits:
+                item = self._item(limit)
+                name = f"{NAMESPACE}:limit:{limit.name}:{item.get_expiry()}:{digest(key.encode()).hex()[:32]}"
+                keys += (f"{name}:before", f"{name}:now")
+                rates += (number, item.amount, item.get_expiry())
+        outcomes: list[list[Outcome]] = [[] for _ in requests]
+        for number, *told in await self._redis.ask(lambda _: self._script(keys, rates)):
+            known = outcomes[int(number)]
+            limit, _ = requests[int(number)][len(known)]
+            known.append(self._judged(limit, *map(int, told)))
+        return outcomes
 
-    def _judged(
-        self, limit: Limit, allowed: int, before: int, before_ttl: int, now: int, now_ttl: int
-    ) -> tuple[bool, Standing | None]:
+    def _judged(self, limit: Limit, allowed: int, before: int, before_ttl: int, now: int, now_ttl: int) -> Outcome:
         """Counts and milliseconds of the window, as `limits` judges them."""
         if allowed and limit.quiet:
             return True, None
@@ -153,7 +171,7 @@ class RateLimiter:
         left = max(0, item.amount - math.floor(used)) if allowed else 0
         return bool(allowed), _standing(limit, item, time.time() + min(resets, default=0), left)
 
-    def _local(self, limit: Limit, key: str, tighter: int = 1) -> tuple[bool, Standing | None]:
+    def _local(self, limit: Limit, key: str, tighter: int = 1) -> Outcome:
         """By a fixed window, as the strategy of `limits` has it, which makes the name of the window four times."""
         item = self._item(limit, tighter)
         memory = self._windows.get(limit.name)
