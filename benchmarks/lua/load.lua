@@ -6,13 +6,21 @@ function setup(thread)
   table.insert(threads, thread)
 end
 
-local spec, queue, first, last, seen, keep, number
+local spec, queue, first, last, seen, keep, number, ffi, clock
+
+local function now()
+  ffi.C.gettimeofday(clock, nil)
+  return tonumber(clock.seconds) + tonumber(clock.micros) / 1e6
+end
 
 function init(args)
   spec = dofile(args[1])
   queue, seen, number = {}, {}, spec.first or 0
   first, last = 1, 0
-  sent, bad, sample, exhausted = 0, 0, "", 0
+  sent, bad, sample, exhausted, began, ended = 0, 0, "", 0, 0, 0
+  ffi = require("ffi")
+  ffi.cdef("typedef struct { long seconds; long micros; } time_of_day; int gettimeofday(time_of_day *, void *);")
+  clock = ffi.new("time_of_day")
   if spec.seeds then
     for line in io.lines(spec.seeds) do
       local vars, at = {}, 1
@@ -63,10 +71,11 @@ end
 function request()
   local vars = next_vars()
   if not vars then
-    exhausted = 1
+    if exhausted == 0 then exhausted, ended = 1, now() end
     wrk.thread:stop()
     return wrk.format("GET", spec.ready)
   end
+  if sent == 0 then began = now() end
   sent = sent + 1
   local headers = {}
   for name, value in pairs(spec.headers) do headers[name] = fill(value, vars) end
@@ -113,8 +122,10 @@ function done(summary, latency)
     for _, line in ipairs(thread:get("kept")) do file:write(line, "\n") end
     file:close()
   end
+  local seconds = summary.duration / 1e6
+  if thread:get("ended") > 0 then seconds = thread:get("ended") - thread:get("began") end
   io.write(string.format(
     '\nRESULT {"requests": %d, "seconds": %.6f, "p50": %.3f, "p99": %.3f, "sent": %d, "bad": %d, "lost": %d, "sample": "%s"}\n',
-    summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
+    summary.requests, seconds, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
     thread:get("sent"), thread:get("bad"), lost, thread:get("sample")))
 end
