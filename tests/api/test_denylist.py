@@ -32,7 +32,7 @@ async def test_an_epoch_that_was_heard_long_ago_is_not_believed(ada: Person, ctx
 async def test_a_copy_that_redis_lost_while_it_was_made_does_not_count(ctx: Context) -> None:
     await ctx.redis.client.flushdb()
     life = await run_id(ctx.redis.client)
-    assert not await denylist._copy(ctx.redis.client, [], 99, life, "a mark that is gone")
+    assert not await denylist._finish(ctx.redis.client, 99, life, "a mark that is gone")
     assert await ctx.redis.client.get(EPOCH) is None
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from authapi.core.context import Context
 from tests.conftest import Start
-from tests.support.people import ADA, PASSWORD, PREFIX, Person, log_in, sign_up
+from tests.support.people import ADA, PASSWORD, PREFIX, Person, bearer, log_in, sign_up
 
 MANY = 24
 EMAILS = [f"person{number}@example.com" for number in range(MANY)]
@@ -95,6 +95,28 @@ async def test_each_clears_their_own_counter_and_ends_their_own_session(start: S
     assert await rows(ctx, ENDED) == sorted(ended)
     assert await rows(ctx, LIVE) == sorted((id,) for id in ids)
     assert await rows(ctx, COUNTERS) == [(0, 0, 0, True)] * MANY
+
+
+async def test_each_logout_ends_its_own_session(start: Start) -> None:
+    ctx, api = await start(**NOT_LIMITED)
+    stays, *leave = people = await people_of(ctx, api, await everyone(api, "signup"))
+    twice = leave[0]
+    answers = await asyncio.gather(*(person.log_out() for person in (*leave, twice)))
+    assert {answer.status_code for answer in answers} == {204}
+    noted = {answer.headers["x-request-id"] for answer in answers}
+    ended = await rows(ctx, ENDED)
+    ids = [person.session_id for person in leave]
+    assert [row[:5] for row in ended] == sorted(
+        (email, id, id, "logout", "logout") for email, id in zip(EMAILS[1:], ids, strict=True)
+    )
+    assert {row[5] for row in ended} < noted
+    assert len({row[5] for row in ended}) == len(ids)
+    assert len(await rows(ctx, TRANSACTIONS, ids=ids)) < MANY / 2
+    assert await rows(ctx, LIVE) == [(stays.session_id,)]
+    _, elsewhere = await start(**NOT_LIMITED)
+    for read in (PREFIX + "/session", "/api/v1/users/me"):  # by the database, and by the copy in Redis
+        seen = [await elsewhere.get(read, headers=bearer(person.access_token)) for person in people]
+        assert [answer.status_code for answer in seen] == [200] + [401] * len(leave)
 
 
 async def test_of_many_who_want_one_address_one_gets_it(start: Start) -> None:

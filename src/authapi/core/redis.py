@@ -1,8 +1,8 @@
 """Redis with short deadlines and a circuit breaker: it is a fast copy, so a slow answer is no answer."""
 
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeAlias, TypeVar
 
 from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
@@ -12,8 +12,10 @@ from redis.exceptions import RedisError
 
 from authapi.core import redis_servers
 from authapi.core.secrets import Random
+from authapi.core.sharing import Shared
 
 T = TypeVar("T")
+Commands: TypeAlias = Sequence[tuple[str | int, ...]]
 
 CONNECT_TIMEOUT = 0.25
 OPERATION_TIMEOUT = 0.05
@@ -49,6 +51,7 @@ class GuardedRedis:
             redis_connect_func=_forget_another_life if watch_lives else None,
         )
         self.client = Redis.from_pool(self.pool)
+        self._told = Shared(self._send, self._send_all)
 
     @property
     def is_open(self) -> bool:
@@ -67,6 +70,20 @@ class GuardedRedis:
         self._failures = 0
         return answer
 
+    async def tell(self, commands: Commands) -> None:
+        """Sends what needs no answer, in one trip with what others have to say. Returns when all of it has been done.
+
+        Raises RedisDown.
+        """
+        await self._told.ask(commands)
+
+    async def _send(self, commands: Commands) -> None:
+        await self.ask(lambda redis: _execute(redis, commands))
+
+    async def _send_all(self, calls: Sequence[Commands]) -> Sequence[None]:
+        await self._send([command for commands in calls for command in commands])
+        return [None] * len(calls)
+
     def _failed(self) -> None:
         self._failures += 1
         if self._failures >= FAILURES_TO_OPEN:
@@ -75,6 +92,13 @@ class GuardedRedis:
     async def close(self) -> None:
         await self.client.aclose()
         await self.pool.disconnect()
+
+
+async def _execute(redis: Redis, commands: Commands) -> None:
+    async with redis.pipeline(transaction=False) as pipe:
+        for command in commands:
+            pipe.execute_command(*command)
+        await pipe.execute()
 
 
 async def _forget_another_life(connection: AbstractConnection) -> None:

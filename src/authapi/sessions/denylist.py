@@ -8,7 +8,7 @@ twice a second. Until some instance has rebuilt the copy, everybody asks Postgre
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -122,7 +122,7 @@ async def publish(ctx: Context, ends: Iterable[End]) -> None:
     if not ends:
         return
     try:
-        await ctx.redis.ask(lambda redis: _write(redis, ends))
+        await _tell(ctx, ends)
     except RedisDown as error:
         log.warning("redis could not be told of ended sessions, so the epoch is raised", extra={"error": str(error)})
         await _raise_epoch(ctx)
@@ -142,12 +142,10 @@ def _hear(ctx: Context, epoch: int) -> None:
     ctx.heard.raised += 1
 
 
-async def _write(redis: Redis, ends: list[End]) -> None:
+async def _tell(ctx: Context, ends: Sequence[End]) -> None:
     for start in range(0, len(ends), BATCH):
-        async with redis.pipeline(transaction=False) as pipe:
-            for end in ends[start : start + BATCH]:
-                pipe.set(_key(end.session_id), end.text(), ex=REMEMBERED)
-            await pipe.execute()
+        batch = ends[start : start + BATCH]
+        await ctx.redis.tell([("SET", _key(end.session_id), end.text(), "EX", REMEMBERED) for end in batch])
 
 
 def rebuild_soon(ctx: Context) -> None:
@@ -193,12 +191,12 @@ async def rebuild(ctx: Context) -> bool:
     async with ctx.db() as tx:
         rows = await store.ended_within(tx, ctx.clock, REMEMBERED)
     ends = [End(row.id, row.ended_at, row.end_reason) for row in rows]
-    return await ctx.redis.ask(lambda redis: _copy(redis, ends, epoch, life, mark))
+    await _tell(ctx, ends)
+    return await ctx.redis.ask(lambda redis: _finish(redis, epoch, life, mark))
 
 
-async def _copy(redis: Redis, ends: list[End], epoch: int, life: bytes, mark: str) -> bool:
+async def _finish(redis: Redis, epoch: int, life: bytes, mark: str) -> bool:
     """`life` and `mark` are from before the ends were read: without either, Redis has not heard of them all."""
-    await _write(redis, ends)
     if await run_id(redis) != life:
         return False
     return bool(await redis.eval(FINISH, 3, REBUILDING, LIFE, EPOCH, mark, life, epoch))

@@ -54,7 +54,7 @@ async def log_out(
 async def _end_at_once(ctx: Context, client: Client, session_id: UUID) -> bool:
     """The usual case, in one statement. False where there is nothing to tell, or somebody else is just ending it: who
     then looks again under the lock."""
-    row = await store.log_out(ctx.driver, session_id, denylist.REMEMBERED, audit.values(ctx, client))
+    row = await store.log_out(ctx.batcher, session_id, denylist.REMEMBERED, audit.values(ctx, client))
     if row is None:
         return False
     await denylist.publish(ctx, [End(row.id, row.ended_at, row.end_reason)])

@@ -12,7 +12,7 @@ from authapi.audit import service as audit
 from authapi.core import db
 from authapi.core.batches import Batched, Batcher
 from authapi.core.clock import Clock
-from authapi.core.driver import Driver, Statement
+from authapi.core.driver import Driver
 from authapi.core.http import Client
 from authapi.sessions.models import Session
 from authapi.sessions.rotation import RefreshToken
@@ -100,25 +100,32 @@ _START = text(f"""
 
 _ENDED = audit.sql(
     "session.ended",
-    user="user_id",
-    session="id",
-    data="jsonb_build_object('reason', end_reason)",
-    source="FROM ended",
+    user="ended.user_id",
+    session="ended.id",
+    data="jsonb_build_object('reason', ended.end_reason)",
+    source="FROM ended JOIN asked AS person ON person.id = ended.id",
 )
 
-_LOG_OUT = Statement(f"""
-    WITH ended AS (
-        UPDATE sessions SET ended_at = {_NOW}, end_reason = 'logout', ended_by = id
-         WHERE id = CAST(:id AS uuid) AND ended_at IS NULL
-        RETURNING id, user_id, ended_at, end_reason
+_LOG_OUT = Batched(
+    "id uuid, seconds integer, event uuid, ip text, user_agent text, request_id text, offset interval",
+    f"""
+    WITH asked AS (
+        SELECT * FROM {{calls}}
+    ), ended AS (
+        UPDATE sessions AS s SET ended_at = {_NOW}, end_reason = 'logout', ended_by = s.id
+          FROM asked AS person
+         WHERE s.id = person.id AND s.ended_at IS NULL
+        RETURNING s.id, s.user_id, s.ended_at, s.end_reason
     ), noted AS (
         {_ENDED}
     )
-    SELECT id, ended_at, end_reason FROM ended
+    SELECT asked.n, ended.id, ended.ended_at, ended.end_reason FROM ended JOIN asked ON asked.id = ended.id
      UNION ALL
-    SELECT id, ended_at, end_reason FROM sessions
-     WHERE id = :id AND coalesce(ended_at > {_NOW} - make_interval(secs => CAST(:seconds AS integer)), false)
-""")
+    SELECT person.n, s.id, s.ended_at, s.end_reason FROM asked AS person JOIN sessions AS s ON s.id = person.id
+     WHERE coalesce(s.ended_at > {_NOW} - make_interval(secs => person.seconds), false)
+    """,
+    once="id",
+)
 """The second look is by the id whatever the planner thinks: with `coalesce` the index of those that have ended does not
 fit, which it takes for small while few have, and would read whole."""
 
@@ -177,13 +184,13 @@ async def start(tx: AsyncSession, parameters: Mapping[str, Any]) -> Found:
     return (await tx.execute(_START, parameters)).one()
 
 
-async def log_out(driver: Driver, id: UUID, seconds: int, values: Mapping[str, Any]) -> Found | None:
+async def log_out(batcher: Batcher, id: UUID, seconds: int, values: Mapping[str, Any]) -> Found | None:
     """Ends a session, on record: (id, ended_at, end_reason), also where it ended before, in the last so many seconds.
     None where it did not, or just now and elsewhere.
 
-    By the driver: one statement instead of five and a transaction's two (docs/PERFORMANCE.md).
+    By the driver and shared: one statement instead of five and a transaction's two (docs/PERFORMANCE.md).
     """
-    return await driver.row(_LOG_OUT.sql, *_LOG_OUT.arguments({**values, "id": id, "seconds": seconds}))
+    return await batcher.row(_LOG_OUT, *_LOG_OUT.arguments({**values, "id": id, "seconds": seconds}))
 
 
 async def authenticate_again(tx: AsyncSession, clock: Clock, id: UUID) -> Found | None:
