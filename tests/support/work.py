@@ -28,7 +28,7 @@ def work(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
 def _noting(real: Any, done: list[str]) -> Any:
     async def noting(self: Any, what: Any, *rest: Any, **more: Any) -> Any:
-        done.append(str(getattr(what, "__name__", what)))
+        done.append(what if isinstance(what, str) else what.func.__name__)
         return await real(self, what, *rest, **more)
 
     return noting

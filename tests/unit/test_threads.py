@@ -29,10 +29,10 @@ async def threads() -> AsyncIterator[Threads]:
 
 async def test_a_call_returns_and_raises_as_if_it_were_made_here(threads: Threads) -> None:
     who.set("the caller")
-    assert await threads.run(divmod, 7, 2) == (3, 1)
+    assert await threads.run(lambda: divmod(7, 2)) == (3, 1)
     assert await threads.run(who.get) == "the caller"
     with pytest.raises(ZeroDivisionError):
-        await threads.run(divmod, 7, 0)
+        await threads.run(lambda: divmod(7, 0))
     assert (threads.pending, told) == (0, [1, -1] * 3)
 
 
@@ -175,7 +175,7 @@ async def test_who_waits_beside_calls_goes_on_when_all_of_them_leave(*, is_close
 async def test_what_no_future_takes_is_an_error_and_holds_up_nobody(single: Threads) -> None:
     gate = Gate()
     busy = asyncio.create_task(single.run(gate.work))
-    calls = [asyncio.create_task(single.run(next, iter(()))), asyncio.create_task(single.run(int))]
+    calls = [asyncio.create_task(single.run(lambda: next(iter(())))), asyncio.create_task(single.run(int))]
     await until(lambda: single.pending == 3)
     gate.opened.set()
     assert await busy == 1
@@ -187,12 +187,12 @@ async def test_what_no_future_takes_is_an_error_and_holds_up_nobody(single: Thre
 async def test_a_check_comes_first_and_what_it_raises_is_the_answer(single: Threads) -> None:
     who.set("the caller")
     done: list[str] = []
-    assert await single.run_checked(lambda: done.append(who.get()), lambda: len(done)) == 1
+    assert await single.run(lambda: len(done), check=lambda: done.append(who.get())) == 1
     assert done == ["the caller"]
     with pytest.raises(ZeroDivisionError):
-        await single.run_checked(lambda: 1 // 0, lambda: done.append("never"))
+        await single.run(lambda: done.append("never"), check=lambda: 1 // 0)
     with pytest.raises(RuntimeError):
-        await single.run_checked(lambda: next(iter(())), lambda: done.append("never"))
+        await single.run(lambda: done.append("never"), check=lambda: next(iter(())))
     assert (done, single.pending) == (["the caller"], 0)
 
 
@@ -205,10 +205,10 @@ async def busy_with(threads: Threads, gate: Gate) -> Task[int]:
 async def test_all_checks_that_are_there_are_made_before_any_call(single: Threads) -> None:
     gate, done = Gate(), list[str]()
     busy = await busy_with(single, gate)
-    calls = [asyncio.create_task(single.run(done.append, "plain"))]
+    calls = [asyncio.create_task(single.run(partial(done.append, "plain")))]
     for name in "ab":
         check, call = (partial(done.append, f"{each} {name}") for each in ("check", "call"))
-        calls.append(asyncio.create_task(single.run_checked(check, call)))
+        calls.append(asyncio.create_task(single.run(call, check=check)))
     await until(lambda: single.pending == 4)
     gate.opened.set()
     await asyncio.gather(busy, *calls)
@@ -218,7 +218,7 @@ async def test_all_checks_that_are_there_are_made_before_any_call(single: Thread
 async def test_what_is_given_up_before_or_after_its_check_goes_no_further(single: Threads) -> None:
     gate, checks, done = Gate(), [Gate(), Gate()], list[str]()
     busy = await busy_with(single, gate)
-    calls = [asyncio.create_task(single.run_checked(check.work, lambda: done.append("call"))) for check in checks]
+    calls = [asyncio.create_task(single.run(lambda: done.append("call"), check=check.work)) for check in checks]
     await until(lambda: single.pending == 3)
     calls[0].cancel()
     await until(lambda: single.pending == 2)

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import HashingError, VerificationError, VerifyMismatchError
@@ -23,7 +23,6 @@ from authapi.core.secrets import SystemRandom
 from authapi.core.settings import Settings
 from authapi.core.threads import Threads
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 LONGEST_WAIT = 2.0
@@ -119,10 +118,8 @@ class Hasher:
 
         `check` is called before, in a thread, too; what it raises is raised.
         """
-        if check is None:
-            return await self.run(self._hash, password)
-        self.admit()
-        return await self._threads.run_checked(partial(check, password), partial(self._hash, password))
+        judge = None if check is None else partial(check, password)
+        return await self.run(partial(self._hash, password), check=judge)
 
     async def verify(self, hashed: str | None, password: str) -> bool:
         """Whether it is the password. None, for a person who is not known, costs the same and is False.
@@ -130,7 +127,7 @@ class Hasher:
         Raises Busy, before any work; Unavailable. A stored hash that cannot be read is logged and is False.
         """
         queued, began = self.waiting >= self._most, time.perf_counter()
-        matches = await self.run(self._verify, hashed, password)
+        matches = await self.run(partial(self._verify, hashed, password))
         if not queued and self.waiting < self._most:
             self._lately.append(time.perf_counter() - began)
         return matches
@@ -165,13 +162,13 @@ class Hasher:
         self._shape = shape
         return False
 
-    async def run(self, func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def run(self, func: Callable[[], T], *, check: Callable[[], object] | None = None) -> T:
         """Some other heavy work, in the same threads and the same queue. Raises Busy, before any work.
 
-        Keeps the loop free only as far as `func` releases the GIL.
+        Keeps the loop free only as far as `func` releases the GIL. `check` comes before it, and before what is queued.
         """
         self.admit()
-        return await self._threads.run(func, *args, **kwargs)
+        return await self._threads.run(func, check=check)
 
     def close(self) -> None:
         """Drops what is queued. Hashes under way finish, but nothing waits for them here."""

@@ -8,14 +8,13 @@ loop for each of them costs it twice as much as what it then does (`docs/PERFORM
 import asyncio
 from asyncio import AbstractEventLoop, Future
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextvars import Context, copy_context
 from functools import partial
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 Job = Callable[[], object]
@@ -51,16 +50,12 @@ class Threads:
         self._staff()
         self._put(self._jobs, job)
 
-    def run(self, func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
-        """What it returns or raises. Who leaves the queue takes their call along. Raises RuntimeError once closed."""
-        return self._run(partial(func, *args, **kwargs))
+    async def run(self, func: Callable[[], T], *, check: Job | None = None) -> T:
+        """What it returns or raises. Who leaves the queue takes their call along. Raises RuntimeError once closed.
 
-    def run_checked(self, check: Job, func: Callable[[], T]) -> Coroutine[Any, Any, T]:
-        """The same, once `check` has returned; what it raises is raised. A thread makes all checks that are there
-        before anything else: one after another they find in its caches what they need (`docs/PERFORMANCE.md`)."""
-        return self._run(func, check)
-
-    async def _run(self, func: Callable[[], T], check: Job | None = None) -> T:
+        It is called once `check` has returned; what that raises is raised. A thread makes all checks that are there
+        before anything else: one after another they find in its caches what they need (`docs/PERFORMANCE.md`).
+        """
         if self._is_closed:
             raise RuntimeError("the threads are closed")
         self._loop = asyncio.get_running_loop()
