@@ -1,13 +1,17 @@
 """When the copy in Redis is believed, and when Postgres is asked."""
 
+import asyncio
+from datetime import UTC, datetime
 from uuid import UUID
 
+import pytest
 from redis.asyncio import Redis
 
 from authapi.core.context import Context
 from authapi.core.redis import EPOCH, run_id
 from authapi.core.settings import Settings
 from authapi.sessions import denylist, pulse
+from authapi.sessions.denylist import End
 from tests.support.people import Person
 
 
@@ -34,6 +38,15 @@ async def test_a_copy_that_redis_lost_while_it_was_made_does_not_count(ctx: Cont
     life = await run_id(ctx.redis.client)
     assert not await denylist._finish(ctx.redis.client, 99, life, "a mark that is gone")
     assert await ctx.redis.client.get(EPOCH) is None
+
+
+async def test_of_many_ends_all_are_told(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(denylist, "BATCH", 2)
+    ends = [End(UUID(int=number), datetime.now(UTC), "logout") for number in range(5)]
+    await pulse.beat(ctx)
+    await asyncio.gather(*(denylist.publish(ctx, ends[part]) for part in (slice(0, 3), slice(3, 5))))
+    found = await asyncio.gather(*(denylist.ended(ctx, UUID(int=number)) for number in range(6)))
+    assert found == [*[("logout", end.at) for end in ends], None]
 
 
 async def test_each_copy_has_an_epoch_of_its_own(ctx: Context) -> None:

@@ -8,14 +8,18 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from authapi.core import limits
 from authapi.core.context import build
 from authapi.core.limits import TooManyRequests
 from authapi.core.settings import Settings
+from authapi.methods.password.registration import SIGNUP_BY_ADDRESS
 from authapi.methods.password.reset import FORGOT_BY_ADDRESS, FORGOT_BY_MAILBOX
 from authapi.methods.password.service import LOGIN_BY_ADDRESS
 from tests.conftest import Start
 
 RATES = {LOGIN_BY_ADDRESS.name: "2/minute", FORGOT_BY_ADDRESS.name: "3/minute", FORGOT_BY_MAILBOX.name: "3/minute"}
+
+LOUD = {SIGNUP_BY_ADDRESS.name: "5/minute", FORGOT_BY_ADDRESS.name: "9/minute"}
 
 
 async def test_each_of_several_limits_is_counted_by_its_own_key(start: Start) -> None:
@@ -80,6 +84,20 @@ async def test_requests_that_come_together_share_a_trip_and_nothing_else(
     assert [type(outcome) for outcome in outcomes] == [NoneType, NoneType, NoneType, TooManyRequests, TooManyRequests]
     await ctx.limiter.hit((FORGOT_BY_MAILBOX, "b"))
     assert trips == 2
+
+
+async def test_each_request_of_a_shared_trip_is_told_what_is_left_to_it(start: Start) -> None:
+    ctx, _ = await start(limits_scale=1, limits=LOUD)
+
+    async def hit(home: str) -> list[tuple[str, int]]:
+        standings = list[limits.Standing]()
+        limits._standings.set(standings)
+        await ctx.limiter.hit((SIGNUP_BY_ADDRESS, home), (FORGOT_BY_ADDRESS, home))
+        return [(each.name, each.remaining) for each in standings]
+
+    told = await asyncio.gather(*map(hit, ("here", "there", "here")))
+    first, second = SIGNUP_BY_ADDRESS.name, FORGOT_BY_ADDRESS.name
+    assert told == [[(first, 4), (second, 8)], [(first, 4), (second, 8)], [(first, 3), (second, 7)]]
 
 
 async def test_a_trip_that_fails_leaves_each_to_what_is_counted_here(settings: Settings) -> None:

@@ -4,6 +4,8 @@ import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from uuid import UUID
 
 import httpx
 import pytest
@@ -14,6 +16,8 @@ from authapi.core.context import Context, build
 from authapi.core.redis import GuardedRedis, RedisDown
 from authapi.core.secrets import SystemRandom
 from authapi.core.settings import Settings
+from authapi.sessions import denylist, pulse
+from authapi.sessions.denylist import End
 from tests.conftest import Instance
 from tests.support.people import ADA, BOB, PREFIX, Person, bearer
 
@@ -98,6 +102,36 @@ async def test_a_frozen_redis_costs_three_short_waits_and_then_none() -> None:
         assert redis.is_open
         assert time.monotonic() - start < 2
         await redis.close()
+
+
+async def test_who_shares_trips_to_a_frozen_redis_is_told_soon() -> None:
+    with socket.socket() as frozen:
+        frozen.bind(("127.0.0.1", 0))
+        frozen.listen()
+        redis = GuardedRedis(f"redis://127.0.0.1:{frozen.getsockname()[1]}/0", SystemRandom())
+        start = time.monotonic()
+        calls = [call for _ in range(100) for call in (redis.read(["key"]), redis.tell([("SET", "key", "value")]))]
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+        assert {type(outcome) for outcome in outcomes} == {RedisDown}
+        assert time.monotonic() - start < 2
+        await redis.close()
+
+
+async def test_ends_that_redis_is_not_told_of_are_told_by_the_epoch(settings: Settings, ada: Person) -> None:
+    ends = [End(UUID(int=number), datetime.now(UTC), "logout") for number in range(24)]
+    with socket.socket() as frozen:
+        frozen.bind(("127.0.0.1", 0))
+        frozen.listen()
+        away = {"redis_url": f"redis://127.0.0.1:{frozen.getsockname()[1]}/0"}
+        alone = build(settings.model_copy(update=away))
+        await pulse.beat(alone)
+        before = alone.heard.epoch
+        await asyncio.gather(*(denylist.publish(alone, [end]) for end in ends))
+        heard = alone.heard.epoch
+        await pulse.beat(alone)
+        await alone.close()
+    assert before < heard == alone.heard.epoch
+    assert heard - before <= 3  # shared, too
 
 
 async def test_the_event_loop_goes_on_while_redis_is_frozen() -> None:

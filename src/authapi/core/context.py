@@ -19,8 +19,9 @@ from authapi.core.secrets import Random, SystemRandom, Vault
 from authapi.core.settings import Settings
 from authapi.core.signing import KeyRing
 
-SHARED = 6
-"""Connections for statements that callers share: one for each of them, or in a small pool half of what there are."""
+SHARED = 7
+"""Connections for statements that callers share: one for each that is run often, or in a small pool half of what there
+are."""
 
 
 @dataclass(slots=True)
@@ -65,8 +66,8 @@ class Context:
     async def close(self) -> None:
         self.hasher.close()
         await self.mail.close()
-        await self.redis.close()
         await self.batcher.close()
+        await self.redis.close()
         await self.driver.close()
         await self.single.dispose()
 

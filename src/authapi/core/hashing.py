@@ -116,7 +116,7 @@ class Hasher:
     async def hash(self, password: str, *, check: Callable[[str], None] | None = None) -> str:
         """An encoded hash (PHC string) of the normalised password. Raises Busy, before any work; Unavailable.
 
-        `check` is called before, in a thread, too; what it raises is raised.
+        `check` is called first, in one of the threads and ahead of what waits there; what it raises is raised.
         """
         judge = None if check is None else partial(check, password)
         return await self.run(partial(self._hash, password), check=judge)

@@ -17,7 +17,6 @@ from authapi.core.problems import Problem
 from authapi.core.redis import NAMESPACE, GuardedRedis, RedisDown
 from authapi.core.secrets import digest
 from authapi.core.settings import Misconfigured, Settings
-from authapi.core.sharing import Shared
 
 HITS = f"""
 local function hit(KEYS, ARGV)
@@ -99,7 +98,7 @@ class RateLimiter:
         self._rates = settings.limits
         self._items: dict[tuple[str, int], RateLimitItem] = {}
         self._script = redis.client.register_script(HITS)
-        self._hits = Shared(self._alone, self._together)
+        self._hits = redis.shared(self._alone, self._together)
         self._windows: dict[str, BoundedMemory] = {}
 
     def check(self) -> None:
@@ -120,7 +119,7 @@ class RateLimiter:
         None of them is one of those for `hit_here`.
         """
         try:
-            outcomes = await self._hits.ask(hits)
+            outcomes = await self._hits(hits)
         except RedisDown:
             for limit, key in hits:
                 self._tell(limit, *self._local(limit, key, TIGHTER))

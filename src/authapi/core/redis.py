@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 
 from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
@@ -14,6 +14,7 @@ from authapi.core import redis_servers
 from authapi.core.secrets import Random
 from authapi.core.sharing import Shared
 
+Q = TypeVar("Q")
 T = TypeVar("T")
 Commands: TypeAlias = Sequence[tuple[str | int, ...]]
 
@@ -51,7 +52,8 @@ class GuardedRedis:
             redis_connect_func=_forget_another_life if watch_lives else None,
         )
         self.client = Redis.from_pool(self.pool)
-        self._told = Shared(self._send, self._send_all)
+        self._tell = self.shared(self._send, self._send_all)
+        self._read = self.shared(self._get, self._get_all)
 
     @property
     def is_open(self) -> bool:
@@ -70,12 +72,44 @@ class GuardedRedis:
         self._failures = 0
         return answer
 
+    def shared(
+        self, one: Callable[[Q], Awaitable[T]], many: Callable[[Sequence[Q]], Awaitable[Sequence[T]]]
+    ) -> Callable[[Q], Awaitable[T]]:
+        """What asks by trips that many share, and is answered within twice the deadline of one. A trip that fails has
+        failed for all who share it, and nobody goes again: each does what is to be done without Redis.
+
+        What it returns raises RedisDown.
+        """
+        queue = Shared(one, many, patience=OPERATION_TIMEOUT)
+
+        async def ask(question: Q) -> T:
+            try:
+                return await queue.ask(question)
+            except TimeoutError as error:
+                raise RedisDown("the trip before took too long") from error
+
+        return ask
+
+    async def read(self, keys: Sequence[str]) -> Sequence[bytes | None]:
+        """The values of these keys, at one moment after it was asked, in one trip with what others want to read.
+
+        Raises RedisDown.
+        """
+        return await self._read(keys)
+
+    async def _get(self, keys: Sequence[str]) -> Sequence[bytes | None]:
+        return cast("list[bytes | None]", await self.ask(lambda redis: redis.mget(keys)))  # nothing is decoded
+
+    async def _get_all(self, calls: Sequence[Sequence[str]]) -> Sequence[Sequence[bytes | None]]:
+        found = iter(await self._get([key for keys in calls for key in keys]))
+        return [[next(found) for _ in keys] for keys in calls]
+
     async def tell(self, commands: Commands) -> None:
         """Sends what needs no answer, in one trip with what others have to say. Returns when all of it has been done.
 
         Raises RedisDown.
         """
-        await self._told.ask(commands)
+        await self._tell(commands)
 
     async def _send(self, commands: Commands) -> None:
         await self.ask(lambda redis: _execute(redis, commands))

@@ -1,7 +1,7 @@
 """Micro-batching: callers who ask the same of Postgres or Redis while others are being served share the next trip.
 
 Nobody waits to be joined: who comes alone goes at once, with whoever is ready in the same turn of the loop, and who
-comes meanwhile goes next.
+comes meanwhile goes next. A trip that fails fails for all who share it; what then, is their own affair.
 """
 
 import asyncio
@@ -83,12 +83,11 @@ class Shared(Generic[Q, A]):
     async def _together(self, calls: Sequence[Call[Q, A]]) -> None:
         try:
             answers = await self._many([call.question for call in calls])
-        except Exception as error:
-            _refuse(calls, error)
-        else:
             for call, answer in zip(calls, answers, strict=True):
                 if not call.answer.done():
                     call.answer.set_result(answer)
+        except Exception as error:
+            _refuse(calls, error)
         finally:
             self._go_on()
 

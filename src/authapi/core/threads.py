@@ -43,7 +43,8 @@ class Threads:
         self._threads: list[Thread] = []
         self._is_closed = False
         self.pending = 0
-        """Calls that are queued or being done. One under way counts until it is answered, whoever still wants it."""
+        """Calls that are queued or being done. One under way counts until it is answered, whoever still wants it; while
+        it is only checked it is queued."""
 
     def begin(self, job: Job) -> None:
         """Nobody waits for it, and it must not raise."""
@@ -134,6 +135,7 @@ class Threads:
         except BaseException as error:
             if self._is_mine(answer):
                 self._done.append((answer, _failure(answer, error)))
+                self._hand_over()
         else:
             self._put(self._jobs, job)
 

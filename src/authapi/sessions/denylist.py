@@ -71,7 +71,7 @@ class End:
 async def ended(ctx: Context, session_id: UUID) -> tuple[str, datetime | None] | None:
     """(reason, when) if the session is over, else None. One round trip."""
     try:
-        epoch, entry = await ctx.redis.ask(lambda redis: redis.mget(EPOCH, _key(session_id)))
+        epoch, entry = await ctx.redis.read((EPOCH, _key(session_id)))
     except RedisDown:
         return await truth(ctx, session_id)
     if not is_current(ctx, epoch):
@@ -82,7 +82,7 @@ async def ended(ctx: Context, session_id: UUID) -> tuple[str, datetime | None] |
     metrics.REVOCATION_CHECKS.labels("redis").inc()
     if entry is None:
         return None
-    reason, _, at = bytes(entry).decode().partition(" ")  # type: ignore[arg-type]  # bytes: nothing is decoded
+    reason, _, at = entry.decode().partition(" ")
     return reason, datetime.fromisoformat(at)
 
 
@@ -125,7 +125,7 @@ async def publish(ctx: Context, ends: Iterable[End]) -> None:
         await _tell(ctx, ends)
     except RedisDown as error:
         log.warning("redis could not be told of ended sessions, so the epoch is raised", extra={"error": str(error)})
-        await _raise_epoch(ctx)
+        _hear(ctx, await store.raise_epoch(ctx.batcher))
 
 
 async def _raise_epoch(ctx: Context) -> int:
