@@ -13,13 +13,14 @@ from authapi.core.batches import TO_EACH_ROW, Batched
 from authapi.core.context import Context
 from authapi.core.driver import BY_INDEX, Statement
 from authapi.methods.password import store as passwords
+from authapi.sessions import denylist
 from authapi.sessions import store as sessions
 from authapi.signin import store as counters
 from tests.support.people import ADA, Person, sign_up
 
 
 def _statements() -> Iterator[tuple[str, str]]:
-    for module in (passwords, sessions, counters):
+    for module in (passwords, sessions, denylist, counters):
         for name, found in vars(module).items():
             for number, each in enumerate(found.values() if isinstance(found, dict) else [found]):
                 if isinstance(each, Statement):

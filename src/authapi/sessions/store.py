@@ -53,16 +53,6 @@ _VIEW = Batched(
     """,
 )
 
-_RAISE = Batched(
-    "nothing boolean",
-    """
-    WITH raised AS (
-        UPDATE shared_state SET epoch = epoch + 1 WHERE id = 1 RETURNING epoch
-    )
-    SELECT p.n, raised.epoch FROM {calls}, raised
-    """,
-)
-
 _SHARED_STATE = "SELECT epoch, keys_version, clock_timestamp() AS now FROM shared_state"
 
 STARTED = f"""
@@ -187,12 +177,6 @@ async def shared_state(driver: Driver) -> Found:
     By the driver: every process asks twice a second for ever, and is idle most of the time (docs/PERFORMANCE.md).
     """
     return await driver.row(_SHARED_STATE)
-
-
-async def raise_epoch(batcher: Batcher) -> int:
-    """Returns the new one. Those who ask at the same time share one raise, which began after each of them had asked."""
-    row = await batcher.row(_RAISE, None)
-    return int(row.epoch)
 
 
 async def start(tx: AsyncSession, parameters: Mapping[str, Any]) -> Found:
