@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -22,6 +22,15 @@ from tests.conftest import Instance
 from tests.support.people import ADA, BOB, PREFIX, Person, bearer
 
 NOWHERE = "127.0.0.1:1"
+
+
+@pytest.fixture
+def frozen() -> Iterator[str]:
+    """The address of a Redis that takes connections and says nothing."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        yield f"redis://127.0.0.1:{server.getsockname()[1]}/0"
 
 
 @pytest.fixture
@@ -90,64 +99,53 @@ async def test_without_redis_everything_works_and_says_so(settings: Settings, ad
     await alone.close()
 
 
-async def test_a_frozen_redis_costs_three_short_waits_and_then_none() -> None:
-    with socket.socket() as frozen:
-        frozen.bind(("127.0.0.1", 0))
-        frozen.listen()
-        redis = GuardedRedis(f"redis://127.0.0.1:{frozen.getsockname()[1]}/0", SystemRandom())
-        start = time.monotonic()
-        for _ in range(50):
-            with pytest.raises(RedisDown):
-                await redis.ask(lambda client: client.get("key"))
-        assert redis.is_open
-        assert time.monotonic() - start < 2
-        await redis.close()
+async def test_a_frozen_redis_costs_three_short_waits_and_then_none(frozen: str) -> None:
+    redis = GuardedRedis(frozen, SystemRandom())
+    start = time.monotonic()
+    for _ in range(50):
+        with pytest.raises(RedisDown):
+            await redis.ask(lambda client: client.get("key"))
+    assert redis.is_open
+    assert time.monotonic() - start < 2
+    await redis.close()
 
 
-async def test_who_shares_trips_to_a_frozen_redis_is_told_soon() -> None:
-    with socket.socket() as frozen:
-        frozen.bind(("127.0.0.1", 0))
-        frozen.listen()
-        redis = GuardedRedis(f"redis://127.0.0.1:{frozen.getsockname()[1]}/0", SystemRandom())
-        start = time.monotonic()
-        calls = [call for _ in range(100) for call in (redis.read(["key"]), redis.tell([("SET", "key", "value")]))]
-        outcomes = await asyncio.gather(*calls, return_exceptions=True)
-        assert {type(outcome) for outcome in outcomes} == {RedisDown}
-        assert time.monotonic() - start < 2
-        await redis.close()
+async def test_who_shares_trips_to_a_frozen_redis_is_told_soon(frozen: str) -> None:
+    redis = GuardedRedis(frozen, SystemRandom())
+    start = time.monotonic()
+    calls = [call for _ in range(100) for call in (redis.read(["key"]), redis.tell([("SET", "key", "value")]))]
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {RedisDown}
+    assert time.monotonic() - start < 2
+    await redis.close()
 
 
-async def test_ends_that_redis_is_not_told_of_are_told_by_the_epoch(settings: Settings, ada: Person) -> None:
+async def test_ends_that_redis_is_not_told_of_are_told_by_the_epoch(
+    settings: Settings, ada: Person, frozen: str
+) -> None:
     ends = [End(UUID(int=number), datetime.now(UTC), "logout") for number in range(24)]
-    with socket.socket() as frozen:
-        frozen.bind(("127.0.0.1", 0))
-        frozen.listen()
-        away = {"redis_url": f"redis://127.0.0.1:{frozen.getsockname()[1]}/0"}
-        alone = build(settings.model_copy(update=away))
-        await pulse.beat(alone)
-        before = alone.heard.epoch
-        await asyncio.gather(*(denylist.publish(alone, [end]) for end in ends))
-        heard = alone.heard.epoch
-        await pulse.beat(alone)
-        await alone.close()
+    alone = build(settings.model_copy(update={"redis_url": frozen}))
+    await pulse.beat(alone)
+    before = alone.heard.epoch
+    await asyncio.gather(*(denylist.publish(alone, [end]) for end in ends))
+    heard = alone.heard.epoch
+    await pulse.beat(alone)
+    await alone.close()
     assert before < heard == alone.heard.epoch
     assert heard - before <= 3  # shared, too
 
 
-async def test_the_event_loop_goes_on_while_redis_is_frozen() -> None:
-    with socket.socket() as frozen:
-        frozen.bind(("127.0.0.1", 0))
-        frozen.listen()
-        redis = GuardedRedis(f"redis://127.0.0.1:{frozen.getsockname()[1]}/0", SystemRandom())
-        question = asyncio.ensure_future(redis.ask(lambda client: client.get("key")))
-        turns = 0
-        while not question.done():
-            await asyncio.sleep(0)
-            turns += 1
-        with pytest.raises(RedisDown):
-            await question
-        assert turns > 100
-        await redis.close()
+async def test_the_event_loop_goes_on_while_redis_is_frozen(frozen: str) -> None:
+    redis = GuardedRedis(frozen, SystemRandom())
+    question = asyncio.ensure_future(redis.ask(lambda client: client.get("key")))
+    turns = 0
+    while not question.done():
+        await asyncio.sleep(0)
+        turns += 1
+    with pytest.raises(RedisDown):
+        await question
+    assert turns > 100
+    await redis.close()
 
 
 async def test_connections_that_were_ended_while_nobody_used_them_fail_nobody(ada: Person, ctx: Context) -> None:
