@@ -13,6 +13,7 @@ from authapi.core.settings import Settings
 from authapi.sessions import denylist, pulse
 from authapi.sessions.denylist import End
 from tests.support.people import Person
+from tests.support.trips import counted
 
 
 async def forget(settings: Settings, person: Person) -> None:
@@ -45,8 +46,10 @@ async def test_of_many_ends_all_are_told(ctx: Context, monkeypatch: pytest.Monke
     ends = [End(UUID(int=number), datetime.now(UTC), "logout") for number in range(5)]
     await pulse.beat(ctx)
     await asyncio.gather(*(denylist.publish(ctx, ends[part]) for part in (slice(0, 3), slice(3, 5))))
+    trips = counted(ctx, monkeypatch)
     found = await asyncio.gather(*(denylist.ended(ctx, UUID(int=number)) for number in range(6)))
     assert found == [*[("logout", end.at) for end in ends], None]
+    assert len(trips) == 1
 
 
 async def test_each_copy_has_an_epoch_of_its_own(ctx: Context) -> None:

@@ -1,9 +1,7 @@
 """Several limits of one request, counted in Redis in one trip."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from types import NoneType
-from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -16,6 +14,7 @@ from authapi.methods.password.registration import SIGNUP_BY_ADDRESS
 from authapi.methods.password.reset import FORGOT_BY_ADDRESS, FORGOT_BY_MAILBOX
 from authapi.methods.password.service import LOGIN_BY_ADDRESS
 from tests.conftest import Start
+from tests.support.trips import counted
 
 RATES = {LOGIN_BY_ADDRESS.name: "2/minute", FORGOT_BY_ADDRESS.name: "3/minute", FORGOT_BY_MAILBOX.name: "3/minute"}
 
@@ -70,20 +69,12 @@ async def test_requests_that_come_together_share_a_trip_and_nothing_else(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ctx, _ = await start(limits_scale=1, limits=RATES)
-    trips = 0
-    ask = ctx.redis.ask
-
-    def counted(question: Callable[[Any], Awaitable[Any]]) -> Awaitable[Any]:
-        nonlocal trips
-        trips += 1
-        return ask(question)
-
-    monkeypatch.setattr(ctx.redis, "ask", counted)
+    trips = counted(ctx, monkeypatch)
     hits = [((LOGIN_BY_ADDRESS, home), (FORGOT_BY_MAILBOX, "a")) for home in ("here", "there", "here", "here", "there")]
     outcomes = await asyncio.gather(*(ctx.limiter.hit(*each) for each in hits), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [NoneType, NoneType, NoneType, TooManyRequests, TooManyRequests]
     await ctx.limiter.hit((FORGOT_BY_MAILBOX, "b"))
-    assert trips == 2
+    assert len(trips) == 2
 
 
 async def test_each_request_of_a_shared_trip_is_told_what_is_left_to_it(start: Start) -> None:

@@ -215,6 +215,20 @@ async def test_all_checks_that_are_there_are_made_before_any_call(single: Thread
     assert done == ["check a", "check b", "plain", "call a", "call b"]
 
 
+async def test_what_its_check_refuses_waits_for_nobody(single: Threads) -> None:
+    gate, others = Gate(), Gate()
+    busy = await busy_with(single, gate)
+    queued = [asyncio.create_task(single.run(others.work)) for _ in range(TOGETHER + 1)]
+    refused = asyncio.create_task(single.run(int, check=lambda: 1 // 0))
+    await until(lambda: single.pending == TOGETHER + 3)
+    gate.opened.set()
+    with pytest.raises(ZeroDivisionError):
+        await asyncio.wait_for(refused, 5)
+    assert not any(call.done() for call in queued)
+    others.opened.set()
+    await asyncio.gather(busy, *queued)
+
+
 async def test_what_is_given_up_before_or_after_its_check_goes_no_further(single: Threads) -> None:
     gate, checks, done = Gate(), [Gate(), Gate()], list[str]()
     busy = await busy_with(single, gate)

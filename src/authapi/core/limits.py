@@ -98,7 +98,7 @@ class RateLimiter:
         self._rates = settings.limits
         self._items: dict[tuple[str, int], RateLimitItem] = {}
         self._script = redis.client.register_script(HITS)
-        self._hits = redis.shared(self._alone, self._together)
+        self._hits = redis.shared(self._in_redis)
         self._windows: dict[str, BoundedMemory] = {}
 
     def check(self) -> None:
@@ -138,11 +138,7 @@ class RateLimiter:
             metrics.LIMITED.labels(limit.name).inc()
             raise TooManyRequests(retry_after=standing.reset if standing else None)
 
-    async def _alone(self, hits: Hits) -> list[Outcome]:
-        (outcomes,) = await self._together([hits])
-        return outcomes
-
-    async def _together(self, requests: Sequence[Hits]) -> list[list[Outcome]]:
+    async def _in_redis(self, requests: Sequence[Hits]) -> list[list[Outcome]]:
         keys: list[str] = []
         rates: list[int] = []
         for number, hits in enumerate(requests):

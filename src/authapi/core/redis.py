@@ -52,8 +52,8 @@ class GuardedRedis:
             redis_connect_func=_forget_another_life if watch_lives else None,
         )
         self.client = Redis.from_pool(self.pool)
-        self._tell = self.shared(self._send, self._send_all)
-        self._read = self.shared(self._get, self._get_all)
+        self._tell = self.shared(self._send)
+        self._read = self.shared(self._get)
 
     @property
     def is_open(self) -> bool:
@@ -72,14 +72,17 @@ class GuardedRedis:
         self._failures = 0
         return answer
 
-    def shared(
-        self, one: Callable[[Q], Awaitable[T]], many: Callable[[Sequence[Q]], Awaitable[Sequence[T]]]
-    ) -> Callable[[Q], Awaitable[T]]:
+    def shared(self, many: Callable[[Sequence[Q]], Awaitable[Sequence[T]]]) -> Callable[[Q], Awaitable[T]]:
         """What asks by trips that many share, and is answered within twice the deadline of one. A trip that fails has
         failed for all who share it, and nobody goes again: each does what is to be done without Redis.
 
         What it returns raises RedisDown.
         """
+
+        async def one(question: Q) -> T:
+            (answer,) = await many([question])
+            return answer
+
         queue = Shared(one, many, patience=OPERATION_TIMEOUT)
 
         async def ask(question: Q) -> T:
@@ -97,11 +100,9 @@ class GuardedRedis:
         """
         return await self._read(keys)
 
-    async def _get(self, keys: Sequence[str]) -> Sequence[bytes | None]:
-        return cast("list[bytes | None]", await self.ask(lambda redis: redis.mget(keys)))  # nothing is decoded
-
-    async def _get_all(self, calls: Sequence[Sequence[str]]) -> Sequence[Sequence[bytes | None]]:
-        found = iter(await self._get([key for keys in calls for key in keys]))
+    async def _get(self, calls: Sequence[Sequence[str]]) -> Sequence[Sequence[bytes | None]]:
+        wanted = [key for keys in calls for key in keys]
+        found = iter(cast("list[bytes | None]", await self.ask(lambda redis: redis.mget(wanted))))  # nothing is decoded
         return [[next(found) for _ in keys] for keys in calls]
 
     async def tell(self, commands: Commands) -> None:
@@ -111,11 +112,8 @@ class GuardedRedis:
         """
         await self._tell(commands)
 
-    async def _send(self, commands: Commands) -> None:
-        await self.ask(lambda redis: _execute(redis, commands))
-
-    async def _send_all(self, calls: Sequence[Commands]) -> Sequence[None]:
-        await self._send([command for commands in calls for command in commands])
+    async def _send(self, calls: Sequence[Commands]) -> Sequence[None]:
+        await self.ask(lambda redis: _execute(redis, [command for commands in calls for command in commands]))
         return [None] * len(calls)
 
     def _failed(self) -> None:
